@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+
+namespace warpladder {
+
+/// How to launch a kernel. Spelled out at every call so that no stream is a default one.
+struct launch_config {
+  dim3 grid;
+  dim3 block;
+  std::size_t shared_bytes = 0;  ///< dynamic shared memory; above 48 KiB is opted in to for you
+  cudaStream_t stream;
+  unsigned cluster = 1;      ///< blocks per cluster along x (compute capability 9.0 and later)
+  bool cooperative = false;  ///< all blocks resident at once, as grid-wide barriers need
+};
+
+/// Launches `kernel` and returns the launch status; asynchronous and legal under stream capture.
+/// One spelling for both backends: g++ cannot parse the triple angle brackets.
+template <class... Parameters, class... Arguments>
+cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
+                   Arguments&&... arguments) {
+  constexpr std::size_t without_opt_in = 48 * 1024;
+  if (config.shared_bytes > without_opt_in) {
+    const cudaError_t status =
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(config.shared_bytes));
+    if (status != cudaSuccess) return status;
+  }
+
+  cudaLaunchAttribute attributes[2] = {};
+  unsigned count = 0;
+  if (config.cooperative) {
+    attributes[count].id = cudaLaunchAttributeCooperative;
+    attributes[count++].val.cooperative = 1;
+  }
+  if (config.cluster > 1) {
+    attributes[count].id = cudaLaunchAttributeClusterDimension;
+    attributes[count++].val.clusterDim = {config.cluster, 1, 1};
+  }
+
+  cudaLaunchConfig_t native = {};
+  native.gridDim = config.grid;
+  native.blockDim = config.block;
+  native.dynamicSmemBytes = config.shared_bytes;
+  native.stream = config.stream;
+  native.attrs = attributes;
+  native.numAttrs = count;
+  return cudaLaunchKernelEx(&native, kernel, Parameters(arguments)...);
+}
+
+}  // namespace warpladder
