@@ -13,8 +13,8 @@ struct block_context {
   dim3 block_dim;
   dim3 grid_dim;
   dim3 cluster_dim;
-  unsigned thread_count = 0;    // threads per block
-  unsigned cluster_rank = 0;    // rank of this block inside its cluster
+  unsigned thread_count = 0;  // threads per block
+  unsigned cluster_rank = 0;  // rank of this block inside its cluster
   void* dynamic_shared = nullptr;
   std::size_t dynamic_shared_bytes = 0;
 };
@@ -33,15 +33,20 @@ extern constinit thread_local thread_context* current_thread;
 
 // Start of the block's dynamic shared memory, 1024-byte aligned. The portable spelling of
 // `extern __shared__`.
-inline void* dynamic_shared() { return current_thread->block->dynamic_shared; }
+inline void* dynamic_shared() {
+  return current_thread->block->dynamic_shared;
+}
 
 }  // namespace simt
 
-// Macros, because the type of the expression then is CUDA's own (uint3, dim3) and templates such as
-// std::min(threadIdx.x, 5u) deduce the same types on both backends.
+// A macro, because each switch between CUDA threads would otherwise have to copy the value; the
+// type of the expression is CUDA's own, so that templates deduce the same on both backends.
 #define threadIdx (static_cast<const ::uint3&>(::simt::current_thread->thread_index))
-#define blockIdx (static_cast<const ::uint3&>(::simt::current_thread->block->block_index))
-#define blockDim (static_cast<const ::dim3&>(::simt::current_thread->block->block_dim))
-#define gridDim (static_cast<const ::dim3&>(::simt::current_thread->block->grid_dim))
+
+// These are the same for all threads of a block, hence for all that an OS thread runs at a time.
+// No macros: cudaLaunchConfig_t has members of these names.
+extern constinit thread_local uint3 blockIdx;
+extern constinit thread_local dim3 blockDim;
+extern constinit thread_local dim3 gridDim;
 
 inline constexpr int warpSize = 32;

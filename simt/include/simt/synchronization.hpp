@@ -20,9 +20,8 @@ void back_off();
 
 }  // namespace simt::detail
 
-inline void __syncthreads(simt::site where = simt::site::current()) {
-  simt::detail::block_barrier(false, where);
-}
+inline void __syncthreads(simt::site where = simt::site::current())
+{ simt::detail::block_barrier(false, where); }
 inline int __syncthreads_count(int predicate, simt::site where = simt::site::current()) {
   return static_cast<int>(simt::detail::block_barrier(predicate != 0, where).in_favour);
 }
@@ -34,12 +33,20 @@ inline int __syncthreads_or(int predicate, simt::site where = simt::site::curren
   return simt::detail::block_barrier(predicate != 0, where).in_favour != 0;
 }
 
-inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
-inline void __threadfence_block() { std::atomic_thread_fence(std::memory_order_seq_cst); }
-inline void __threadfence_system() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+inline void __threadfence() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+inline void __threadfence_block() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+inline void __threadfence_system() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
 
 // Every spin loop must call this: the other threads of the block only run when this one yields.
-inline void __nanosleep(unsigned) { simt::detail::back_off(); }
+inline void __nanosleep(unsigned) {
+  simt::detail::back_off();
+}
 
 [[noreturn]] inline void __trap(simt::site where = simt::site::current()) {
   simt::detail::trap(where);

@@ -177,7 +177,8 @@ unsigned match_any(unsigned mask, T value, site where) {
 
 inline void __syncwarp(unsigned mask = 0xffffffffu, simt::site where = simt::site::current()) {
   char nothing = 0;
-  simt::collective(mask, nothing, [](char**, unsigned) {}, where);
+  simt::collective(
+      mask, nothing, [](char**, unsigned) {}, where);
 }
 
 template <simt::detail::shuffled T>
@@ -240,10 +241,11 @@ unsigned __match_all_sync(unsigned mask, T value, int* all_equal,
   return slot.agreeing;
 }
 
-#define SIMT_REDUCE_SYNC(name, type, expression)                                                 \
-  inline type __reduce_##name##_sync(unsigned mask, type value,                                  \
-                                     simt::site where = simt::site::current()) {                 \
-    return simt::detail::warp_reduce(mask, value, [](type a, type b) { return expression; }, where); \
+#define SIMT_REDUCE_SYNC(name, type, expression)                                 \
+  inline type __reduce_##name##_sync(unsigned mask, type value,                  \
+                                     simt::site where = simt::site::current()) { \
+    return simt::detail::warp_reduce(                                            \
+        mask, value, [](type a, type b) { return expression; }, where);          \
   }
 SIMT_REDUCE_SYNC(add, unsigned, a + b)
 SIMT_REDUCE_SYNC(min, unsigned, a < b ? a : b)
@@ -251,12 +253,12 @@ SIMT_REDUCE_SYNC(max, unsigned, a > b ? a : b)
 SIMT_REDUCE_SYNC(add, int, static_cast<int>(static_cast<unsigned>(a) + static_cast<unsigned>(b)))
 SIMT_REDUCE_SYNC(min, int, a < b ? a : b)
 SIMT_REDUCE_SYNC(max, int, a > b ? a : b)
-SIMT_REDUCE_SYNC(and, unsigned, a & b)
+SIMT_REDUCE_SYNC(and, unsigned, a& b)
 SIMT_REDUCE_SYNC(or, unsigned, a | b)
 SIMT_REDUCE_SYNC(xor, unsigned, a ^ b)
 #undef SIMT_REDUCE_SYNC
 
-// Which lanes happen to be active is a property of one GPU's scheduler: code that asks for it is not
-// portable between GPUs either. `= delete` alone would not say so, hence the name of the type.
+// Which lanes happen to be active is a property of one GPU's scheduler: code that asks for it is
+// not portable between GPUs either. `= delete` alone would not say so, hence the name of the type.
 struct use_an_explicit_mask_instead_of_activemask {};
 use_an_explicit_mask_instead_of_activemask __activemask() = delete;

@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "errors.hpp"
+
+namespace simt {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+struct capture;
+
+// A point in a stream: its first `count` operations.
+struct stream_point {
+  std::shared_ptr<CUstream_st> stream;
+  std::uint64_t count = 0;
+};
+
+struct queued_operation {
+  operation op;
+  std::vector<stream_point> after;
+};
+
+}  // namespace
+}  // namespace simt
+
+struct CUstream_st {
+  unsigned flags = 0;
+  bool legacy = false;
+  bool closing = false;
+  std::uint64_t issued = 0;
+  std::uint64_t completed = 0;
+  std::deque<simt::queued_operation> queue;
+  std::condition_variable work_ready;
+  std::shared_ptr<simt::capture> capturing;
+
+  bool blocking() const { return !(flags & cudaStreamNonBlocking) && !legacy; }
+};
+
+struct CUgraph_st {
+  std::vector<simt::operation> nodes;
+};
+
+struct CUgraphExec_st {
+  std::shared_ptr<const std::vector<simt::operation>> nodes;
+};
+
+namespace simt {
+namespace {
+
+// Which operations of a capture come before a point: for each stream, how many of its own.
+using coverage = std::map<const CUstream_st*, std::uint64_t>;
+
+void merge(coverage& into, const coverage& from) {
+  for (const auto& [stream, count] : from) into[stream] = std::max(into[stream], count);
+}
+
+// Operations of one or several streams in the order of the calls, which respects every dependency.
+struct capture {
+  cudaStreamCaptureMode mode;
+  std::thread::id owner;
+  std::shared_ptr<CUstream_st> origin;
+  std::set<std::shared_ptr<CUstream_st>> members;
+  std::vector<operation> nodes;
+  coverage recorded;                              // operations of each stream
+  std::map<const CUstream_st*, coverage> before;  // what each stream's next operation comes after
+  bool invalid = false;
+};
+
+struct event_record {
+  stream_point point;
+  clock::time_point time;
+  std::shared_ptr<capture> captured_in;
+  coverage captured_after;
+};
+
+}  // namespace
+}  // namespace simt
+
+struct CUevent_st {
+  unsigned flags = 0;
+  std::shared_ptr<simt::event_record> last;
+};
+
+namespace simt {
+namespace {
+
+class engine {
+ public:
+  engine() { legacy_->legacy = true; }
+
+  // All state of all streams. Operations run without it.
+  std::mutex mutex;
+  std::condition_variable completed;
+  std::map<CUstream_st*, std::shared_ptr<CUstream_st>> streams;
+  std::set<CUevent_st*> events;
+  std::set<std::shared_ptr<capture>> captures;
+
+  // Null for a handle that is not, or no longer, a stream.
+  std::shared_ptr<CUstream_st> find(cudaStream_t handle) {
+    if (handle == nullptr || handle == cudaStreamLegacy) return started(legacy_);
+    if (handle == cudaStreamPerThread) {
+      thread_local std::shared_ptr<CUstream_st> mine;
+      if (!mine) {
+        mine = std::make_shared<CUstream_st>();
+        streams[mine.get()] = mine;
+        start(mine);
+      }
+      return mine;
+    }
+    const auto found = streams.find(handle);
+    return found == streams.end() || found->second->closing ? nullptr : found->second;
+  }
+
+  void start(const std::shared_ptr<CUstream_st>& stream) {
+    std::thread([this, stream] { serve(stream); }).detach();
+  }
+
+  // The mutex is held.
+  void enqueue(const std::shared_ptr<CUstream_st>& stream, operation op,
+               std::vector<stream_point> after = {}) {
+    const auto add = [&](const std::shared_ptr<CUstream_st>& other) {
+      if (other->issued > other->completed) after.push_back({other, other->issued});
+    };
+    if (stream->legacy) {
+      for (const auto& [handle, other] : streams) {
+        if (other->blocking()) add(other);
+      }
+    } else if (stream->blocking()) {
+      add(legacy_);
+    }
+    ++stream->issued;
+    stream->queue.push_back({std::move(op), std::move(after)});
+    stream->work_ready.notify_one();
+  }
+
+  void wait(std::unique_lock<std::mutex>& lock, const stream_point& point) {
+    completed.wait(lock, [&] { return point.stream->completed >= point.count; });
+  }
+
+  // A capturing blocking stream forbids the use of the legacy stream.
+  cudaError_t refuse_legacy() {
+    bool refused = false;
+    for (const auto& c : captures) {
+      for (const auto& member : c->members) {
+        if (member->blocking()) refused = c->invalid = true;
+      }
+    }
+    return refused ? cudaErrorStreamCaptureImplicit : cudaSuccess;
+  }
+
+ private:
+  std::shared_ptr<CUstream_st> started(const std::shared_ptr<CUstream_st>& stream) {
+    if (!legacy_started_) start(stream);
+    legacy_started_ = true;
+    return stream;
+  }
+
+  void serve(const std::shared_ptr<CUstream_st>& stream) {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      stream->work_ready.wait(lock, [&] { return !stream->queue.empty() || stream->closing; });
+      if (stream->queue.empty()) return;
+      queued_operation next = std::move(stream->queue.front());
+      stream->queue.pop_front();
+      for (const stream_point& point : next.after) wait(lock, point);
+      lock.unlock();
+      if (next.op.work && (next.op.run_after_failure || peek_asynchronous_error() == cudaSuccess)) {
+        const cudaError_t error = next.op.work();
+        if (error != cudaSuccess) set_asynchronous_error(error);
+      }
+      next = {};  // what it owned is released before the operation counts as done
+      lock.lock();
+      ++stream->completed;
+      completed.notify_all();
+    }
+  }
+
+  std::shared_ptr<CUstream_st> legacy_ = std::make_shared<CUstream_st>();
+  bool legacy_started_ = false;
+};
+
+// Never destroyed: stream threads may still wait in it while the process ends.
+engine& the_engine() {
+  static engine& instance = *new engine;
+  return instance;
+}
+
+// The mutex is held.
+cudaError_t submit_locked(engine& e, const std::shared_ptr<CUstream_st>& stream, operation op) {
+  if (!stream) return cudaErrorInvalidResourceHandle;
+  if (const auto& c = stream->capturing) {
+    if (c->invalid) return cudaErrorStreamCaptureInvalidated;
+    c->nodes.push_back(std::move(op));
+    c->before[stream.get()][stream.get()] = ++c->recorded[stream.get()];
+    return cudaSuccess;
+  }
+  if (stream->legacy) {
+    if (const cudaError_t refused = e.refuse_legacy()) return refused;
+  }
+  e.enqueue(stream, std::move(op));
+  return cudaSuccess;
+}
+
+// Calls that must not be made on a capturing stream end the capture.
+cudaError_t refuse_capturing(const CUstream_st& stream) {
+  if (!stream.capturing) return cudaSuccess;
+  stream.capturing->invalid = true;
+  return cudaErrorStreamCaptureUnsupported;
+}
+
+cudaError_t refuse_during_capture_locked(engine& e, bool uses_legacy_stream) {
+  if (uses_legacy_stream) {
+    if (const cudaError_t refused = e.refuse_legacy()) return refused;
+  }
+  bool refused = false;
+  for (const auto& c : e.captures) {
+    const bool forbids =
+        c->mode == cudaStreamCaptureModeGlobal ||
+        (c->mode == cudaStreamCaptureModeThreadLocal && c->owner == std::this_thread::get_id());
+    if (forbids) refused = c->invalid = true;
+  }
+  return refused ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+void end_capture(engine& e, const std::shared_ptr<capture>& c) {
+  for (const auto& member : c->members) member->capturing = nullptr;
+  e.captures.erase(c);
+}
+
+}  // namespace
+
+cudaError_t submit(cudaStream_t handle, operation op) {
+  engine& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  return submit_locked(e, e.find(handle), std::move(op));
+}
+
+cudaError_t drain(cudaStream_t handle) {
+  engine& e = the_engine();
+  std::unique_lock lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t refused = refuse_capturing(*stream)) return refused;
+  if (const cudaError_t refused = refuse_during_capture_locked(e, stream->legacy)) return refused;
+  if (stream->legacy) {
+    // The legacy stream is done when the blocking streams are: an empty operation waits for both.
+    e.enqueue(stream, {});
+  }
+  e.wait(lock, {stream, stream->issued});
+  return take_asynchronous_error();
+}
+
+cudaError_t drain_all() {
+  engine& e = the_engine();
+  std::unique_lock lock(e.mutex);
+  if (const cudaError_t refused = refuse_during_capture_locked(e, false)) return refused;
+  std::vector<stream_point> points;
+  for (const auto& [handle, stream] : e.streams) points.push_back({stream, stream->issued});
+  const auto legacy = e.find(nullptr);
+  points.push_back({legacy, legacy->issued});
+  for (const stream_point& point : points) e.wait(lock, point);
+  return take_asynchronous_error();
+}
+
+bool is_capturing(cudaStream_t handle) {
+  engine& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  return stream && stream->capturing;
+}
+
+cudaError_t refuse_during_capture(bool uses_legacy_stream) {
+  engine& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  return refuse_during_capture_locked(e, uses_legacy_stream);
+}
+
+}  // namespace simt
+
+using simt::noted;
+using simt::refuse_capturing;
+using simt::the_engine;
+
+// ---- streams -----------------------------------------------------------------------------------
+
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  if (stream == nullptr || (flags & ~cudaStreamNonBlocking)) return noted(cudaErrorInvalidValue);
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  auto made = std::make_shared<CUstream_st>();
+  made->flags = flags;
+  e.streams[made.get()] = made;
+  e.start(made);
+  *stream = made.get();
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
+  return cudaStreamCreateWithFlags(stream, flags);  // all streams have the same claim to the CPU
+}
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  if (least != nullptr) *least = 0;
+  if (greatest != nullptr) *greatest = 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamGetFlags(cudaStream_t handle, unsigned* flags) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return noted(cudaErrorInvalidResourceHandle);
+  *flags = stream->flags;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t handle) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto found = e.streams.find(handle);
+  if (found == e.streams.end()) return noted(cudaErrorInvalidResourceHandle);
+  if (const auto captured = found->second->capturing) {
+    captured->invalid = true;
+    if (captured->origin == found->second) end_capture(e, captured);
+  }
+  found->second->closing = true;  // its thread ends once the queue is empty
+  found->second->work_ready.notify_one();
+  // Unfinished work still counts for the legacy stream's ordering and for cudaDeviceSynchronize.
+  if (found->second->issued > found->second->completed) {
+    e.enqueue(found->second, {[&e, handle] {
+                                std::lock_guard inner(e.mutex);
+                                e.streams.erase(handle);
+                                return cudaSuccess;
+                              },
+                              true});
+  } else {
+    e.streams.erase(found);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return noted(simt::drain(stream));
+}
+
+cudaError_t cudaStreamQuery(cudaStream_t handle) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return noted(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t refused = refuse_capturing(*stream)) return noted(refused);
+  if (const cudaError_t refused = simt::refuse_during_capture_locked(e, stream->legacy)) {
+    return noted(refused);
+  }
+  if (stream->completed < stream->issued) return cudaErrorNotReady;
+  return noted(simt::take_asynchronous_error());
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  return noted(simt::drain_all());
+}
+
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* user_data) {
+  if (function == nullptr) return noted(cudaErrorInvalidValue);
+  return noted(simt::submit(stream, {[=] {
+                                       function(user_data);
+                                       return cudaSuccess;
+                                     },
+                                     true}));
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  return cudaEventCreateWithFlags(event, 0);
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event, unsigned flags) {
+  return cudaEventCreateWithFlags(event, flags);
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  if (event == nullptr || flags > 7) return noted(cudaErrorInvalidValue);
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  *event = new CUevent_st{flags, nullptr};
+  e.events.insert(*event);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  if (e.events.erase(event) == 0) return noted(cudaErrorInvalidResourceHandle);
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream || !e.events.contains(event)) return noted(cudaErrorInvalidResourceHandle);
+  auto record = std::make_shared<simt::event_record>();
+  if (const auto& c = stream->capturing) {
+    if (c->invalid) return noted(cudaErrorStreamCaptureInvalidated);
+    record->captured_in = c;
+    record->captured_after = c->before[stream.get()];
+  } else {
+    const cudaError_t error = submit_locked(e, stream,
+                                            {[record] {
+                                               record->time = simt::clock::now();
+                                               return cudaSuccess;
+                                             },
+                                             true});
+    if (error != cudaSuccess) return noted(error);
+    record->point = {stream, stream->issued};
+  }
+  event->last = record;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream || !e.events.contains(event)) return noted(cudaErrorInvalidResourceHandle);
+  const auto record = event->last;
+  if (!record) return cudaSuccess;
+  if (const auto& from = record->captured_in) {
+    // Waiting for a captured event draws the stream into that capture.
+    if (from->invalid) return noted(cudaErrorStreamCaptureInvalidated);
+    if (!e.captures.contains(from)) return noted(cudaErrorCapturedEvent);
+    if (stream->capturing && stream->capturing != from) {
+      stream->capturing->invalid = from->invalid = true;
+      return noted(cudaErrorStreamCaptureMerge);
+    }
+    if (stream->legacy) {
+      from->invalid = true;
+      return noted(cudaErrorStreamCaptureImplicit);
+    }
+    stream->capturing = from;
+    from->members.insert(stream);
+    simt::merge(from->before[stream.get()], record->captured_after);
+    return cudaSuccess;
+  }
+  if (const auto& c = stream->capturing) {
+    if (c->invalid) return noted(cudaErrorStreamCaptureInvalidated);
+    c->invalid = true;
+    return noted(cudaErrorStreamCaptureIsolation);
+  }
+  if (stream->legacy) {
+    if (const cudaError_t refused = e.refuse_legacy()) return noted(refused);
+  }
+  e.enqueue(stream, {}, {record->point});
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  auto& e = the_engine();
+  std::unique_lock lock(e.mutex);
+  if (!e.events.contains(event)) return noted(cudaErrorInvalidResourceHandle);
+  const auto record = event->last;
+  if (!record) return cudaSuccess;
+  if (record->captured_in) {
+    record->captured_in->invalid = true;
+    return noted(cudaErrorCapturedEvent);
+  }
+  if (const cudaError_t refused = simt::refuse_during_capture_locked(e, false)) {
+    return noted(refused);
+  }
+  e.wait(lock, record->point);
+  return noted(simt::take_asynchronous_error());
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  if (!e.events.contains(event)) return noted(cudaErrorInvalidResourceHandle);
+  const auto record = event->last;
+  if (!record) return cudaSuccess;
+  if (record->captured_in) {
+    record->captured_in->invalid = true;
+    return noted(cudaErrorCapturedEvent);
+  }
+  if (const cudaError_t refused = simt::refuse_during_capture_locked(e, false)) {
+    return noted(refused);
+  }
+  if (record->point.stream->completed < record->point.count) return cudaErrorNotReady;
+  return noted(simt::take_asynchronous_error());
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  if (milliseconds == nullptr) return noted(cudaErrorInvalidValue);
+  for (cudaEvent_t event : {start, stop}) {
+    if (!e.events.contains(event) || (event->flags & cudaEventDisableTiming) || !event->last) {
+      return noted(cudaErrorInvalidResourceHandle);
+    }
+    if (event->last->captured_in) return noted(cudaErrorCapturedEvent);
+    const auto& point = event->last->point;
+    if (point.stream->completed < point.count) return cudaErrorNotReady;
+  }
+  *milliseconds =
+      std::chrono::duration<float, std::milli>(stop->last->time - start->last->time).count();
+  return cudaSuccess;
+}
+
+// ---- capture and graphs ------------------------------------------------------------------------
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return noted(cudaErrorInvalidResourceHandle);
+  if (stream->legacy) return noted(cudaErrorStreamCaptureUnsupported);
+  if (stream->capturing) return noted(cudaErrorIllegalState);
+  auto made = std::make_shared<simt::capture>();
+  made->mode = mode;
+  made->owner = std::this_thread::get_id();
+  made->origin = stream;
+  made->members.insert(stream);
+  stream->capturing = made;
+  e.captures.insert(made);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return noted(cudaErrorInvalidResourceHandle);
+  if (graph == nullptr) return noted(cudaErrorInvalidValue);
+  *graph = nullptr;
+  const auto c = stream->capturing;
+  if (!c) return noted(cudaErrorIllegalState);
+  if (c->mode != cudaStreamCaptureModeRelaxed && c->owner != std::this_thread::get_id()) {
+    return noted(cudaErrorStreamCaptureWrongThread);
+  }
+  if (c->origin != stream) {
+    c->invalid = true;
+    return noted(cudaErrorStreamCaptureUnmatched);
+  }
+  end_capture(e, c);
+  if (c->invalid) return noted(cudaErrorStreamCaptureInvalidated);
+  const simt::coverage& joined = c->before[stream.get()];
+  for (const auto& [member, count] : c->recorded) {
+    const auto found = joined.find(member);
+    if (found == joined.end() || found->second < count) {
+      return noted(cudaErrorStreamCaptureUnjoined);
+    }
+  }
+  *graph = new CUgraph_st{std::move(c->nodes)};
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return noted(cudaErrorInvalidResourceHandle);
+  if (stream->legacy) {
+    if (const cudaError_t refused = e.refuse_legacy()) return noted(refused);
+  }
+  *status = !stream->capturing           ? cudaStreamCaptureStatusNone
+            : stream->capturing->invalid ? cudaStreamCaptureStatusInvalidated
+                                         : cudaStreamCaptureStatusActive;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
+                                 unsigned long long) {
+  if (executable == nullptr || graph == nullptr) return noted(cudaErrorInvalidValue);
+  *executable = new CUgraphExec_st{std::make_shared<std::vector<simt::operation>>(graph->nodes)};
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (executable == nullptr) return noted(cudaErrorInvalidValue);
+  return noted(simt::submit(stream, {[nodes = executable->nodes] {
+                              for (const simt::operation& node : *nodes) {
+                                const cudaError_t error = node.work ? node.work() : cudaSuccess;
+                                if (error != cudaSuccess) return error;
+                              }
+                              return cudaSuccess;
+                            }}));
+}
+
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
+  if (graph == nullptr || count == nullptr) return noted(cudaErrorInvalidValue);
+  if (nodes != nullptr) return noted(cudaErrorNotSupported);  // only their number is known here
+  *count = graph->nodes.size();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  if (executable == nullptr) return noted(cudaErrorInvalidValue);
+  delete executable;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  if (graph == nullptr) return noted(cudaErrorInvalidValue);
+  delete graph;
+  return cudaSuccess;
+}
