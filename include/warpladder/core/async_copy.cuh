@@ -16,7 +16,8 @@
 // async_copy_wait<N>() returns when at most the N youngest groups are in flight, and makes the
 // thread's own copies visible to itself; other threads need a barrier after it. Compiles for older
 // devices too, so that one source builds for a list of architectures, but traps there: rungs that
-// use it say min_compute_capability 80.
+// use it say min_compute_capability 80. Only the wait carries a "memory" clobber: the compiler may
+// schedule other loads around the copies themselves, whose results nobody may touch before the wait.
 
 namespace warpladder {
 
@@ -32,12 +33,10 @@ __device__ __forceinline__ void async_copy(void* shared, const void* global, boo
   const int source_bytes = valid ? Bytes : 0;
   if constexpr (Bytes == 16) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], %2, %3;" ::"r"(address), "l"(global),
-                 "n"(Bytes), "r"(source_bytes)
-                 : "memory");
+                 "n"(Bytes), "r"(source_bytes));
   } else {
     asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(address), "l"(global),
-                 "n"(Bytes), "r"(source_bytes)
-                 : "memory");
+                 "n"(Bytes), "r"(source_bytes));
   }
 #else
   __trap();
@@ -49,7 +48,7 @@ __device__ __forceinline__ void async_copy_commit() {
 #ifdef WARPLADDER_HOST_EXECUTOR
   simt::async_commit();
 #elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-  asm volatile("cp.async.commit_group;" ::: "memory");
+  asm volatile("cp.async.commit_group;");
 #else
   __trap();
 #endif
