@@ -5,6 +5,36 @@
 # one template have the same mangled name, so no program ever links two backends: every program is
 # built once per backend, as <name>_<backend>.
 
+# Sets CMAKE_CUDA_ARCHITECTURES unless the user has: the GPUs of this machine, or where there is none
+# (`native` fails to configure there, and the code is compiled only to be checked) one that every
+# supported toolkit knows.
+macro(warpladder_default_architectures)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+    execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+                    OUTPUT_QUIET RESULT_VARIABLE warpladder_no_gpu ERROR_QUIET)
+    if(warpladder_no_gpu EQUAL 0)
+      set(CMAKE_CUDA_ARCHITECTURES native)
+    else()
+      set(CMAKE_CUDA_ARCHITECTURES 90)
+    endif()
+  endif()
+endmacro()
+
+# Sets WARPLADDER_BACKENDS to what this machine can build for: "gpu;host" with a CUDA toolkit, which
+# enables the CUDA language, else "host". For file scope, as enable_language() demands.
+macro(warpladder_find_backends)
+  set(WARPLADDER_BACKENDS host)
+  if(CUDAToolkit_FOUND)
+    warpladder_default_architectures()
+    include(CheckLanguage)
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+      enable_language(CUDA)
+      list(PREPEND WARPLADDER_BACKENDS gpu)
+    endif()
+  endif()
+endmacro()
+
 # Links <target> with everything that code of <backend> needs. Installed with the package: consumers
 # call it to run their own .cu sources on the host.
 #
@@ -27,7 +57,11 @@ function(warpladder_use_backend target backend)
   endforeach()
   if(backend STREQUAL "gpu")
     target_link_libraries(${target} PRIVATE warpladder::warpladder)
-    set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+    if("cuda_std_20" IN_LIST CMAKE_CUDA_COMPILE_FEATURES)
+      set_target_properties(${target} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+    else()  # CMake before 3.25.2 does not know that nvcc can do it
+      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
+    endif()
   elseif(backend STREQUAL "host")
     target_link_libraries(${target} PRIVATE warpladder::host)
   elseif(backend STREQUAL "host_sanitized")

@@ -3,24 +3,14 @@
 # Decides whether there is a GPU backend, and enables CUDA with sensible architectures.
 # Sets WARPLADDER_HAS_CUDA. Included at file scope, as enable_language() demands.
 
-find_package(CUDAToolkit QUIET)
+find_package(CUDAToolkit QUIET GLOBAL)  # consumers that add this folder see CUDA::cudart too
 set(WARPLADDER_HAS_CUDA OFF)
 if(WARPLADDER_CUDA STREQUAL "OFF" OR NOT WARPLADDER_BUILDS_PROGRAMS)
   return()
 endif()
 
 include(CheckLanguage)
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
-  # `native` fails to configure where there is no GPU. There the code is compiled only to be
-  # checked, so one architecture that every supported toolkit knows is enough.
-  execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
-                  OUTPUT_VARIABLE gpus RESULT_VARIABLE no_gpu ERROR_QUIET)
-  if(no_gpu EQUAL 0)
-    set(CMAKE_CUDA_ARCHITECTURES native)
-  else()
-    set(CMAKE_CUDA_ARCHITECTURES 90)
-  endif()
-endif()
+warpladder_default_architectures()
 check_language(CUDA)
 if(CMAKE_CUDA_COMPILER AND CUDAToolkit_FOUND)
   enable_language(CUDA)

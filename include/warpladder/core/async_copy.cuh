@@ -17,7 +17,8 @@
 // thread's own copies visible to itself; other threads need a barrier after it. Compiles for older
 // devices too, so that one source builds for a list of architectures, but traps there: rungs that
 // use it say min_compute_capability 80. Only the wait carries a "memory" clobber: the compiler may
-// schedule other loads around the copies themselves, whose results nobody may touch before the wait.
+// schedule other loads around the copies themselves, whose results nobody may touch before the
+// wait.
 
 namespace warpladder {
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <warpladder/core/error.hpp>
-#include <warpladder/core/stream.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <warpladder/core/error.hpp>
+#include <warpladder/core/stream.hpp>
 
 namespace warpladder {
 
@@ -81,8 +80,7 @@ template <class T>
 void copy_async(std::span<T> to, std::span<const std::type_identity_t<T>> from, stream_view on) {
   if (to.size() != from.size()) throw std::invalid_argument("copy_async: sizes differ");
   if (to.empty()) return;
-  WARPLADDER_TRY(
-      cudaMemcpyAsync(to.data(), from.data(), to.size_bytes(), cudaMemcpyDefault, on));
+  WARPLADDER_TRY(cudaMemcpyAsync(to.data(), from.data(), to.size_bytes(), cudaMemcpyDefault, on));
 }
 
 }  // namespace warpladder

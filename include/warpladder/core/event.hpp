@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <warpladder/core/error.hpp>
-
 #include <utility>
+#include <warpladder/core/error.hpp>
 
 namespace warpladder {
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <warpladder/core/workspace.hpp>
-
 #include <cuda_runtime_api.h>
 
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <warpladder/core/workspace.hpp>
 
 // A ladder is a typed list of rungs; make_table() turns it into rows that tests, benchmarks, the
 // command line and the docs iterate over. Nothing else keeps a list of rungs.

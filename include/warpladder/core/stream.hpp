@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
 #include <warpladder/core/error.hpp>
 #include <warpladder/core/event.hpp>
-
-#include <utility>
 
 namespace warpladder {
 

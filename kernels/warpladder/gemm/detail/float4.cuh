@@ -31,7 +31,7 @@ __device__ __forceinline__ void store_scaled(float4& c, float4 sum, float alpha,
   c = result;
 }
 
-inline bool is_float4_aligned(const float* pointer) {
+__host__ __device__ inline bool is_float4_aligned(const float* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % alignof(float4) == 0;
 }
 

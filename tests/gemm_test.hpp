@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of gemm_test, each in a file of its own; every function registers its tests.
+#pragma once
+
+namespace warpladder::test {
+
+void add_gemm_tests();             ///< every rung and the front door on legal problems
+void add_gemm_front_door_tests();  ///< refusals and choices of the front door
+void add_gemm_verify_tests();      ///< gemm::verify catches what is wrong and accepts what is right
+
+}  // namespace warpladder::test
