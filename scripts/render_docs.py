@@ -5,8 +5,9 @@
 Reads  benchmarks/results/<gpu>/gemm.json, gemm_*.json   cases, as gemm_bench writes them
        benchmarks/results/<gpu>/gemm_accuracy.json       as gemm_accuracy writes it
        benchmarks/results/<gpu>/gemm_latency.json        as gemm_latency writes it
-Writes what stands between `<!-- generated: NAME ... -->` and `<!-- end -->` in README.md, docs/*.md
-and docs/zh/*.md, and the plots docs/img/<gpu>/*.svg. Without a result the text is "not measured yet".
+Writes what stands between `<!-- generated: NAME ... -->` and `<!-- end -->` in README.md,
+CONTRIBUTING.md, docs/*.md and docs/zh/*.md, and the plots docs/img/<gpu>/*.svg. Without a result
+the text is "not measured yet".
 
 The names, with their arguments:
   gemm/ladder SHAPE[/MODE] STEPS    a row per rung; STEPS like 00-12,18,run
@@ -18,9 +19,9 @@ The names, with their arguments:
   plot NAME                         gemm_ladder, gemm_front_door, gemm_latency or gemm_accuracy
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
-A plot is drawn again only if its data or its drawing code have changed: it carries the hash of both,
-and one of its own text. So --check needs no matplotlib, and another version of it, which draws other
-bytes from the same data, changes nothing.
+A plot is drawn again only if its data or its drawing code have changed: it carries the hash of
+both, and one of its own text. So --check needs no matplotlib, and another version of it, which
+draws other bytes from the same data, changes nothing.
 """
 
 import argparse
@@ -41,13 +42,14 @@ CUBES = ["1024x1024x1024", "2048x2048x2048", "4096x4096x4096", "8192x8192x8192"]
 NOT_YET = "not measured yet"
 
 CHINESE = {
-    NOT_YET: "尚未测量(not measured yet)",
+    NOT_YET: "尚未测量（not measured yet）",
     "rung": "阶", "idea": "思路", "shape": "形状", "time": "时间", "rate": "速率",
     "% of ceiling": "占实测上限", "x cuBLAS": "相对 cuBLAS", "chosen": "选用", "method": "方法",
     "stream": "流", "graph": "graph", "cold": "冷缓存", "cuBLAS time": "cuBLAS 时间",
-    "round trip": "往返", "host call": "主机调用", "µs per product": "每个乘积的 µs 数", "first call": "首次调用", "second call": "第二次调用",
-    "largest error / gamma_K": "最大误差 / γ_K", "normwise, K = 4096": "范数相对误差,K = 4096",
-    "one stream": "单流", "two streams": "两流并发", "equal": "逐位相同", "differs at K = ": "不同:K = ",
+    "round trip": "往返", "host call": "主机调用", "µs per product": "每个乘积的 µs 数",
+    "first call": "首次调用", "second call": "第二次调用",
+    "largest error / gamma_K": "最大误差 / γ_K", "normwise, K = 4096": "范数相对误差，K = 4096",
+    "one stream": "单流", "two streams": "两流并发", "equal": "逐位相同", "differs at K = ": "不同：K = ",
     "not supported": "不支持", "same bits as cuBLAS FP32": "与 cuBLAS FP32 逐位相同",
     "of the elements overflow": "的元素溢出",
 }  # fmt: skip
@@ -233,8 +235,8 @@ def provenance(sources):
             parts.append(f"SM clock {span(clocks[id(context)])} MHz while measuring"
                          + (f" (maximum {float(maximum):.0f})" if maximum else ""))
         if "ceiling_fma_tflops" in context:
-            parts.append(f"measured ceilings {number(float(context['ceiling_fma_tflops']))} TFLOP/s "
-                         f"and {number(float(context['ceiling_copy_gbps']), 4)} GB/s")
+            fma, copy = (float(context[f"ceiling_{key}"]) for key in ("fma_tflops", "copy_gbps"))
+            parts.append(f"measured ceilings {number(fma)} TFLOP/s and {number(copy, 4)} GB/s")
         lines.append("<sub>" + " · ".join(parts) + "</sub>")
     return "\n".join(lines)
 
@@ -447,9 +449,9 @@ def latency_answer(page):
                 how = {"stream": "逐个入队", "graph": "graph 重放"}[mode]
                 where = ("在所测的每个尺寸上都更慢" if last is None else
                          "在所测的每个尺寸上都更快" if after is None else
-                         f"到 N = {last} 为止更快,N = {after} 时 cuBLAS 更快")
-                words.append(f"{how}:N = {small} 时 cuBLAS 每个乘积 {duration(vendor)},朴素核 "
-                             f"{duration(ours)};朴素核{where}。")
+                         f"到 N = {last} 为止更快，N = {after} 时 cuBLAS 更快")
+                words.append(f"{how}：N = {small} 时 cuBLAS 每个乘积 {duration(vendor)}，朴素核 "
+                             f"{duration(ours)}；朴素核{where}。")
             else:
                 how = {"stream": "Enqueued back to back", "graph": "Replayed by a graph"}[mode]
                 where = ("slower at every size measured" if last is None else
@@ -458,8 +460,9 @@ def latency_answer(page):
                 words.append(f"{how}, a product of N = {small} takes cuBLAS {duration(vendor)} and "
                              f"the naive kernel {duration(ours)}; the naive kernel is {where}.")
         gap = "" if page.chinese else " "
-        return f"{gpu.latency['context']['gpu']}: {gap.join(words)}\n\n" + provenance(
-            [gpu.latency["context"]])
+        colon = "，" if page.chinese else ": "
+        return (f"{gpu.latency['context']['gpu']}{colon}{gap.join(words)}\n\n"
+                f"{provenance([gpu.latency['context']])}")
     return page.per_gpu(render)
 
 
@@ -493,7 +496,8 @@ def accuracy_table(page, inputs):
                     cells.append(f"{100 * row['not_finite_fraction']:.1f}% "
                                  f"{page.say('of the elements overflow')}")
                     continue
-                cells.append(f"{small_number(row['max_in_u'])} ({small_number(row['median_in_u'])})")
+                largest, median = small_number(row["max_in_u"]), small_number(row["median_in_u"])
+                cells.append(f"{largest} ({median})")
                 gammas.append(row["max_over_gamma"])
                 norm = f"{row['normwise']:.1e}" if k == 4096 else norm
             cells += [small_number(max(gammas)) if gammas else "", norm]
@@ -543,8 +547,8 @@ def accuracy_answer(page):
                     if row["method"] == "cublas_fp32")
         gpu_name = gpu.accuracy["context"]["gpu"]
         if page.chinese:
-            text = (f"{gpu_name},K = {k},输入在 [-1, 1] 上均匀分布,误差相对 |A||B| 的最大值"
-                    f"(u = 2⁻²⁴):{'、'.join(worst)}。FP32 在单流中重复运行的结果"
+            text = (f"{gpu_name}，K = {k}，输入在 [-1, 1] 上均匀分布，误差相对 |A||B| 的最大值"
+                    f"（u = 2⁻²⁴）：{'、'.join(worst)}。FP32 在单流中重复运行的结果"
                     f"{'逐位相同' if equal else '并不逐位相同'}。")
         else:
             text = (f"{gpu_name}, K = {k}, inputs uniform in [-1, 1], largest error relative to "
@@ -611,7 +615,7 @@ def draw_ladder(pyplot, data):
                  label=f"cuBLAS {data['cublas']:.1f}")
     axes.set_ylabel("TFLOP/s")
     axes.set_title(f"float32 GEMM, 4096 × 4096 × 4096, {data['gpu']}", fontsize=10)
-    axes.set_ylim(0, 1.12 * max(data["ceiling"], max(values)))
+    axes.set_ylim(0, 1.25 * max(data["ceiling"], max(values)))
     pyplot.setp(axes.get_xticklabels(), rotation=40, horizontalalignment="right", fontsize=8)
     axes.legend(loc="upper left", fontsize=8, frameon=False)
     return figure
@@ -786,8 +790,13 @@ def rewrite(text, page):
             inspect.signature(GENERATORS[name]).bind(page, *arguments)
         except TypeError as error:
             raise Problem(f"{page.path}: `{match['call']}`: {error}") from error
-        return (f"<!-- generated: {match['call']} -->\n"
-                f"{GENERATORS[name](page, *arguments)}\n<!-- end -->")
+        try:
+            text = GENERATORS[name](page, *arguments)
+        except Problem as problem:
+            raise Problem(f"{page.path}: {problem}") from problem
+        except KeyError as error:
+            raise Problem(f"{page.path}: `{match['call']}`: a result lacks {error}") from error
+        return f"<!-- generated: {match['call']} -->\n{text}\n<!-- end -->"
     if text.count("<!-- generated:") != len(MARKER.findall(text)):
         raise Problem(f"{page.path}: a `<!-- generated: ... -->` has no `<!-- end -->`")
     return MARKER.sub(fill, text)

@@ -1,220 +1,274 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 11 large_tile. Before: 8 x 8 outputs per thread spend 4 of 68 instructions on fragment loads.
+// 11 large_tile. Before: 8 x 8 outputs per thread issue 4 LDS.128 for 64 FFMA.
 //
 // Idea: spend the whole register file on accumulators. One block of 256 threads per multiprocessor,
-// 8 x 16 outputs per thread: per k a thread issues 6 LDS.128 for 128 FFMA, 95.5% FFMA against 94%,
-// and every element fetched from L2 is used 128 (of A, by 256 columns) or 256 times.
-// The price is occupancy: 8 warps, two per scheduler, hide latency by the 128 independent
-// multiply-adds of each and not by each other.
+// 8 x 16 outputs per thread: 6 LDS.128 for 128 FFMA, 95.5% FFMA against 94%, and an element fetched
+// from L2 is used 256 (of A) or 128 times. The price is occupancy: 8 warps, two per scheduler, hide
+// latency by the 128 independent multiply-adds of each and not by each other.
+// Three details of the inner loop that registers this full demand (measured in docs/gemm.md,
+// Worklog): rows in serpentine order, so that the operand at the turn is still in the reuse cache;
+// a loop of 2 k instead of an unrolled tile; and its start in the middle of a k, so that no
+// fragment is read in one trip and waited for at the top of the next.
 //
-// Second idea, because it costs nothing here: any layout. The tile loader walks the contiguous
-// direction of an operand whichever that is, 4 bytes per copy ("narrow"), transposing into the
-// k-major tile on the way; an operand whose rows run along the tile and are 16-byte aligned takes
-// 16 bytes per copy ("wide"). Rows and columns beyond the edge are clamped to the last legal one:
-// they compute values that nobody stores, and the inner loop needs no predicates but in k.
-// Limited by: 6 LDS + 1.1 cp.async per 128 FFMA, one barrier per k-tile, the last wave of tiles
-// being part empty -> 12 stream_k.
+// And any layout, at last: the loader walks the contiguous direction of an operand, whichever that
+// is, 4 bytes per copy (narrow), transposing on the way; 16 bytes per copy (wide) where the rows of
+// the tile are contiguous and aligned. Rows beyond the edge are clamped to the last legal one: they
+// compute what nobody stores, and only the last k-tile needs predicates.
+// Limited by: the copies. Per 16 k a thread issues 12 to 24 of them in one burst, with addresses in
+// 24 registers, and two warps per scheduler cannot hide it -> 12 tensor_copy.
 #pragma once
 
+#include <limits>
 #include <warpladder/core/async_copy.cuh>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/shared_memory.cuh>
+#include <warpladder/gemm/detail/float4.cuh>
 #include <warpladder/gemm/problem.hpp>
-
-#include <type_traits>
 
 namespace warpladder::gemm {
 
-/// One operand's way from global memory into a ring of k-major tiles of depth x width elements.
-/// `pitch` separates the tile's k rows: width + 4 keeps float4 alignment and spreads the four rows
-/// x eight k of a narrow warp request over all 32 banks (bank = 4 k + row).
+/// A block computes block_m x block_n of C in steps of block_k; a warp warp_m x warp_n of that, its
+/// lanes 8 x 4 with warp_m / 8 x warp_n / 4 outputs each.
+template <int BlockM, int BlockN, int BlockK, int WarpM, int WarpN, int Stages, int BlocksPerSm>
+struct large_tile_tuning {
+  static constexpr int block_m = BlockM, block_n = BlockN, block_k = BlockK;
+  static constexpr int warp_m = WarpM, warp_n = WarpN, stages = Stages;
+  static constexpr int blocks_per_sm = BlocksPerSm;
+  static constexpr int threads = BlockM / WarpM * (BlockN / WarpN) * 32;
+  static_assert(WarpM % 32 == 0 && WarpN % 16 == 0 && BlockK % 8 == 0 && Stages >= 2);
+};
+
+/// One operand's way into k-major tiles of Depth x Width. The pitch of 4 more floats keeps float4
+/// alignment and spreads the 8 k x 4 rows that a warp copies along k over all 32 banks.
 template <int Threads, int Depth, int Width, bool Wide>
-struct tile_loader {
+class large_tile_loader {
+ public:
   static constexpr int pitch = Width + 4;
-  static constexpr int slab = 8;  // k rows that one round of passes covers
-  static constexpr int lanes_k = slab;
-  static constexpr int per_copy = Wide ? 4 : 1;
-  static constexpr int passes = Width * slab / (Threads * per_copy);
-  static_assert(Depth % slab == 0 && Width * slab % (Threads * per_copy) == 0);
 
-  const float* source[passes];
-  int target[passes];  // offsets into the tile
-  int k_of_pass[passes];
-  std::int64_t k_step;
-
-  /// The tile's rows start at `first` of `limit`; element (row, k) is base[row * row_step + k * k_step].
-  __device__ tile_loader(const float* base, std::int64_t first, std::int64_t limit,
-                         std::int64_t row_step, std::int64_t k_step)
-      : k_step(k_step) {
+  /// Rows of the tile are rows `first` to `limit` of the operand; element (row, k) lies at
+  /// base[row * row_step + k * k_step].
+  __device__ large_tile_loader(const float* base, std::int64_t first, std::int64_t limit,
+                               std::int64_t row_step, std::int64_t k_step)
+      : k_step_(k_step) {
     const bool along_k = !Wide && k_step == 1;
 #pragma unroll
     for (int pass = 0; pass < passes; ++pass) {
       const int index = int(threadIdx.x) + pass * Threads;
       const int k = along_k ? index % slab : index / (Width / per_copy);
       const int row = along_k ? index / slab : index % (Width / per_copy) * per_copy;
-      std::int64_t clamped = first + row;
-      if (clamped > limit - per_copy) clamped = limit - per_copy;
-      source[pass] = base + clamped * row_step + k * k_step;
-      target[pass] = k * pitch + row;
-      k_of_pass[pass] = k;
+      const std::int64_t last = limit - per_copy;
+      const std::int64_t clamped = first + row < last ? first + row : last;
+      source_[pass] = base + clamped * row_step + k * k_step;
+      target_[pass] = k * pitch + row;
     }
   }
 
-  /// Starts the copies of the next tile; k_left says how much of its depth exists.
+  /// Starts the copies of the next tile, of which k_left k exist; then moves on.
   __device__ __forceinline__ void load(float* tile, int k_left) {
-    if (k_left >= Depth) {
 #pragma unroll
-      for (int k = 0; k < Depth; k += slab) {
+    for (int k = 0; k < Depth; k += slab) {
 #pragma unroll
-        for (int pass = 0; pass < passes; ++pass) {
-          async_copy<4 * per_copy>(&tile[target[pass] + k * pitch], source[pass] + k * k_step);
-        }
-      }
-    } else {
-#pragma unroll
-      for (int k = 0; k < Depth; k += slab) {
-#pragma unroll
-        for (int pass = 0; pass < passes; ++pass) {
-          const bool valid = k_of_pass[pass] + k < k_left;
-          async_copy<4 * per_copy>(&tile[target[pass] + k * pitch],
-                                   valid ? source[pass] + k * k_step : source[pass], valid);
-        }
+      for (int pass = 0; pass < passes; ++pass) {
+        const bool valid = k_left >= Depth || target_[pass] / pitch + k < k_left;
+        async_copy<4 * per_copy>(&tile[target_[pass] + k * pitch], source_[pass] + k * k_step_,
+                                 valid);
       }
     }
   }
-
-  /// Moves on to the next tile. Apart from load(), which still holds the address registers for as
-  /// long as its copies wait for the memory pipe: an add right behind it would wait with them.
   __device__ __forceinline__ void advance() {
 #pragma unroll
-    for (int pass = 0; pass < passes; ++pass) source[pass] += Depth * k_step;
+    for (int pass = 0; pass < passes; ++pass) source_[pass] += Depth * k_step_;
   }
+
+ private:
+  static constexpr int slab = 8;  // k that one round of passes covers
+  static constexpr int per_copy = Wide ? 4 : 1;
+  static constexpr int passes = Width * slab / (Threads * per_copy);
+  static_assert(Depth % slab == 0 && Width * slab % (Threads * per_copy) == 0);
+
+  const float* source_[passes];
+  int target_[passes];
+  std::int64_t k_step_;
 };
 
 template <class Tuning, bool WideA, bool WideB>
 __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
     large_tile_kernel(problem<float> p) {
   using tuning = Tuning;
-  constexpr int lanes_m = tuning::warp_m / tuning::thread_m;
-  constexpr int lanes_n = tuning::warp_n / tuning::thread_n;
+  constexpr int lanes_m = 8, lanes_n = 4;
   constexpr int warps_n = tuning::block_n / tuning::warp_n;
-  constexpr int pieces_m = tuning::thread_m / 4, pieces_n = tuning::thread_n / 4;
-  static_assert(lanes_m == 8 && lanes_n == 4, "the lanes of a warp tile its output exactly");
-  static_assert(tuning::block_m / tuning::warp_m * warps_n * 32 == tuning::threads);
-  using loader_a = tile_loader<tuning::threads, tuning::block_k, tuning::block_m, WideA>;
-  using loader_b = tile_loader<tuning::threads, tuning::block_k, tuning::block_n, WideB>;
+  constexpr int thread_m = tuning::warp_m / lanes_m, thread_n = tuning::warp_n / lanes_n;
+  using loader_a = large_tile_loader<tuning::threads, tuning::block_k, tuning::block_m, WideA>;
+  using loader_b = large_tile_loader<tuning::threads, tuning::block_k, tuning::block_n, WideB>;
   constexpr int a_size = tuning::block_k * loader_a::pitch;
-  constexpr int b_size = tuning::block_k * loader_b::pitch;
-  float* const a_tiles = dynamic_shared<float>();
-  float* const b_tiles = a_tiles + tuning::stages * a_size;
+  constexpr int stage_size = a_size + tuning::block_k * loader_b::pitch;
+  constexpr int ring_size = tuning::stages * stage_size;
+  float* const ring = dynamic_shared<float>();
 
-  const int tiles_n = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
-  const std::int64_t first_row = std::int64_t(blockIdx.x / tiles_n) * tuning::block_m;
-  const std::int64_t first_col = std::int64_t(blockIdx.x % tiles_n) * tuning::block_n;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  // A 16-byte shared read takes two wavefronts instead of four if lanes that differ in bit 0 alone,
-  // or in bit 1 alone, read the same address: so bit 0 belongs to the columns, bit 1 to the rows.
-  const int warp_row = warp / warps_n * tuning::warp_m + lane / 2 % lanes_m * 4;
-  const int warp_col = warp % warps_n * tuning::warp_n + (lane % 2 + lane / 16 * 2) * 4;
+  const int blocks_n = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
+  const std::int64_t first_row = std::int64_t{blockIdx.x / blocks_n} * tuning::block_m;
+  const std::int64_t first_col = std::int64_t{blockIdx.x % blocks_n} * tuning::block_n;
+  const int depth = p.depth();
 
   loader_a load_a(p.a, first_row, p.m, p.a_row(), p.a_col());
   loader_b load_b(p.b, first_col, p.n, p.b_col(), p.b_row());
-  const int depth = p.depth();
-  const int tiles = ceil_div(depth, tuning::block_k);
-
-  int k_left = depth;  // not yet fetched
-  int fetch_slot = 0;
-  const auto fetch = [&] {
+  int k_left = depth, load_offset = 0;
+  const auto load = [&] {
     if (k_left > 0) {
-      load_a.load(a_tiles + fetch_slot * a_size, k_left);
-      load_b.load(b_tiles + fetch_slot * b_size, k_left);
+      load_a.load(ring + load_offset, k_left);
+      load_b.load(ring + load_offset + a_size, k_left);
     }
     async_copy_commit();
   };
+  // Apart from load(): the copies hold their address registers until the memory pipe has taken
+  // them.
   const auto advance = [&] {
     load_a.advance();
     load_b.advance();
     k_left -= tuning::block_k;
-    fetch_slot = fetch_slot + 1 == tuning::stages ? 0 : fetch_slot + 1;
+    load_offset = load_offset + stage_size == ring_size ? 0 : load_offset + stage_size;
   };
 
-  float a[2][tuning::thread_m], b[2][tuning::thread_n];  // fragments of two consecutive k
-  const auto read_fragments = [&](int slot, int k, int buffer) {
+  // Lane bit 0 belongs to the columns, bit 1 to the rows: see 10 warp_tile.
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int warp_row = warp / warps_n * tuning::warp_m + lane / 2 % lanes_m * 4;
+  const int warp_col = warp % warps_n * tuning::warp_n + (lane % 2 + lane / 16 * 2) * 4;
+  int tile_offset = 0;
+  const float* from_a = ring + warp_row;
+  const float* from_b = ring + a_size + warp_col;
+  alignas(16) float a[2][thread_m], b[2][thread_n];  // fragments: buffer 0 for even k, 1 for odd
+  const auto read_fragments = [&](int k, int buffer) {
 #pragma unroll
-    for (int piece = 0; piece < pieces_m; ++piece) {
-      *reinterpret_cast<float4*>(&a[buffer][piece * 4]) = *reinterpret_cast<const float4*>(
-          &a_tiles[slot * a_size + k * loader_a::pitch + warp_row + piece * lanes_m * 4]);
-    }
+    for (int i = 0; i < thread_m; i += 4)
+      detail::as_float4(&a[buffer][i]) =
+          detail::as_float4(&from_a[k * loader_a::pitch + i * lanes_m]);
 #pragma unroll
-    for (int piece = 0; piece < pieces_n; ++piece) {
-      *reinterpret_cast<float4*>(&b[buffer][piece * 4]) = *reinterpret_cast<const float4*>(
-          &b_tiles[slot * b_size + k * loader_b::pitch + warp_col + piece * lanes_n * 4]);
+    for (int j = 0; j < thread_n; j += 4)
+      detail::as_float4(&b[buffer][j]) =
+          detail::as_float4(&from_b[k * loader_b::pitch + j * lanes_n]);
+  };
+  alignas(16) float sum[thread_m][thread_n] = {};
+  const auto multiply_rows = [&](int first, int last, int buffer) {
+#pragma unroll
+    for (int i = first; i < last; ++i) {
+#pragma unroll
+      for (int step = 0; step < thread_n; ++step) {
+        const int j = i % 2 == 0 ? step : thread_n - 1 - step;  // serpentine
+        sum[i][j] += a[buffer][i] * b[buffer][j];
+      }
     }
   };
 
   for (int stage = 0; stage < tuning::stages - 1; ++stage) {
-    fetch();
+    load();
     advance();
   }
   async_copy_wait<tuning::stages - 2>();
   __syncthreads();
-  if (tiles > 0) read_fragments(0, 0, 0);
+  if (depth > 0) read_fragments(0, 0);
 
-  float sum[tuning::thread_m][tuning::thread_n] = {};
-  int slot = 0;
-  for (int tile = 0; tile < tiles; ++tile) {
-    const int next_slot = slot + 1 == tuning::stages ? 0 : slot + 1;
-#pragma unroll
-    for (int k = 0; k < tuning::block_k; ++k) {
-      if (k + 1 == tuning::block_k) {
-        async_copy_wait<tuning::stages - 2>();
-        __syncthreads();
-        read_fragments(next_slot, 0, 0);
-      } else {
-        read_fragments(slot, k + 1, (k + 1) % 2);
-      }
-      if (k == 0) fetch();
-      if (k == tuning::block_k / 2) advance();
-#pragma unroll
-      for (int i = 0; i < tuning::thread_m; ++i) {
-#pragma unroll
-        for (int j = 0; j < tuning::thread_n; ++j) sum[i][j] += a[k % 2][i] * b[k % 2][j];
-      }
+  constexpr int rotation = thread_m * 5 / 8;  // rows of odd k done before the trip ends
+  for (int k_done = 0; k_done < depth; k_done += tuning::block_k) {
+    load();
+    read_fragments(1, 1);
+    multiply_rows(0, thread_m, 0);
+    multiply_rows(0, rotation, 1);
+#pragma unroll 1
+    for (int k = 2; k < tuning::block_k; k += 2) {
+      read_fragments(2, 0);
+      multiply_rows(rotation, thread_m, 1);
+      read_fragments(3, 1);
+      multiply_rows(0, thread_m, 0);
+      multiply_rows(0, rotation, 1);
+      from_a += 2 * loader_a::pitch;
+      from_b += 2 * loader_b::pitch;
     }
-    slot = next_slot;
+    advance();
+    async_copy_wait<tuning::stages - 2>();
+    __syncthreads();  // the next tile has landed, and nobody reads this one any more
+    tile_offset = tile_offset + stage_size == ring_size ? 0 : tile_offset + stage_size;
+    from_a = ring + tile_offset + warp_row;
+    from_b = ring + tile_offset + a_size + warp_col;
+    if (k_done + tuning::block_k < depth) read_fragments(0, 0);
+    multiply_rows(rotation, thread_m, 1);
   }
-  async_copy_wait<0>();
 
-  const bool vector_store = p.n % 4 == 0 && p.ldc % 4 == 0 &&
-                            reinterpret_cast<std::uintptr_t>(p.c) % sizeof(float4) == 0;
+  const bool vectors = p.n % 4 == 0 && p.ldc % 4 == 0 && detail::is_float4_aligned(p.c);
+  const std::int64_t col = first_col + warp_col;
 #pragma unroll
-  for (int i = 0; i < tuning::thread_m; ++i) {
+  for (int i = 0; i < thread_m; ++i) {
     const std::int64_t row = first_row + warp_row + i / 4 * lanes_m * 4 + i % 4;
     if (row >= p.m) continue;
+    float* const c = p.c + row * p.ldc + col;
 #pragma unroll
-    for (int piece = 0; piece < pieces_n; ++piece) {
-      const std::int64_t col = first_col + warp_col + piece * lanes_n * 4;
-      float* const c = &p.c[row * p.ldc + col];
-      float* const s = &sum[i][piece * 4];
-      if (vector_store && col < p.n) {
-        float4 out = make_float4(p.alpha * s[0], p.alpha * s[1], p.alpha * s[2], p.alpha * s[3]);
-        if (p.beta != 0) {
-          const float4 old = *reinterpret_cast<const float4*>(c);
-          out = make_float4(out.x + p.beta * old.x, out.y + p.beta * old.y, out.z + p.beta * old.z,
-                            out.w + p.beta * old.w);
-        }
-        *reinterpret_cast<float4*>(c) = out;
+    for (int j = 0; j < thread_n; j += 4) {
+      const std::int64_t left = p.n - col - j * lanes_n;
+      if (vectors) {
+        if (left > 0)
+          detail::store_scaled(detail::as_float4(&c[j * lanes_n]), detail::as_float4(&sum[i][j]),
+                               p.alpha, p.beta);
       } else {
 #pragma unroll
-        for (int j = 0; j < 4; ++j) {
-          if (col + j < p.n) store_scaled(&c[j], s[j], p.alpha, p.beta);
-        }
+        for (int e = 0; e < 4; ++e)
+          if (e < left) store_scaled(&c[j * lanes_n + e], sum[i][j + e], p.alpha, p.beta);
       }
     }
   }
 }
+
+struct large_tile {
+  static constexpr rung_info info{11, "large_tile", "8 x 16 outputs per thread, any layout", 80};
+  using tuning = large_tile_tuning<128, 256, 16, 64, 64, 3, 1>;
+
+  template <class T>
+  static support supports(const problem<T>& p) {
+    if (p.batch != 1) return {"computes one product, not a batch"};
+    return {};
+  }
+
+  template <class T>
+  static std::size_t workspace_bytes(const problem<T>&) {
+    return 0;
+  }
+
+  template <class T>
+  static cudaError_t launch(const problem<T>& p, cudaStream_t stream, workspace_view) {
+    return launch_tuned<tuning>(p, stream);
+  }
+
+  /// The same with a tuning of the caller's choice.
+  template <class Tuning>
+  static cudaError_t launch_tuned(const problem<float>& p, cudaStream_t stream) {
+    const auto wide = [](const float* base, std::int64_t ld, std::int64_t width, bool along_k) {
+      return !along_k && width % 4 == 0 && ld % 4 == 0 && detail::is_float4_aligned(base);
+    };
+    const bool wide_a = wide(p.a, p.lda, p.m, p.trans_a == transpose::no);
+    const bool wide_b = wide(p.b, p.ldb, p.n, p.trans_b == transpose::yes);
+    if (wide_b) {
+      return wide_a ? launch_wide<Tuning, true, true>(p, stream)
+                    : launch_wide<Tuning, false, true>(p, stream);
+    }
+    return launch_wide<Tuning, false, false>(p, stream);
+  }
+
+ private:
+  template <class Tuning, bool WideA, bool WideB>
+  static cudaError_t launch_wide(const problem<float>& p, cudaStream_t stream) {
+    if (p.is_empty()) return cudaSuccess;
+    const std::int64_t blocks =
+        ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
+    if (blocks > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
+    constexpr int stage_floats = Tuning::block_k * (Tuning::block_m + 4 + Tuning::block_n + 4);
+    return warpladder::launch(large_tile_kernel<Tuning, WideA, WideB>,
+                              {.grid = dim3(unsigned(blocks)),
+                               .block = dim3(Tuning::threads),
+                               .shared_bytes = Tuning::stages * stage_floats * sizeof(float),
+                               .stream = stream},
+                              p);
+  }
+};
 
 }  // namespace warpladder::gemm

@@ -59,13 +59,16 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   const int blocks_n = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
   const int first_row = int(blockIdx.x) / blocks_n * tuning::block_m;
   const int first_col = int(blockIdx.x) % blocks_n * tuning::block_n;
+  // grid.y > 1: slice y of a longer k, of p.k each, into its own C (see 15 split_k).
+  const int first_k = int(blockIdx.y) * int(p.k);
+  p.c += blockIdx.y * p.stride_c;
   const int tiles = ceil_div(p.depth(), tuning::block_k);
 
   const auto request = [&](int tile) {
     if (threadIdx.x != 0 || tile >= tiles) return;
     landed.arrive_and_expect((tile_a::size + tile_b::size) * sizeof(float));
-    tiles_a.request(map_a, first_row, tile * tuning::block_k, tile, landed);
-    tiles_b.request(map_b, first_col, tile * tuning::block_k, tile, landed);
+    tiles_a.request(map_a, first_row, first_k + tile * tuning::block_k, tile, landed);
+    tiles_b.request(map_b, first_col, first_k + tile * tuning::block_k, tile, landed);
   };
   const auto receive = [&](int tile) {
     if (tile >= tiles) return;
@@ -107,6 +110,8 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
     }
   };
 
+  constexpr int rotation = thread_m * 5 / 8;  // rows of odd k done before the trip ends
+
   if (threadIdx.x == 0) landed.init();
   request(0);
   __syncthreads();
@@ -116,15 +121,14 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   begin_tile(0);
   if (tiles > 0) read_fragments(0, 0);
 
-  constexpr int rotation = thread_m * 5 / 8;  // rows of odd k done before the trip ends
   for (int tile = 0; tile < tiles; ++tile) {
     const int k_left = p.depth() - tile * tuning::block_k;
-    const int k_end = k_left < tuning::block_k ? k_left : tuning::block_k;
+    const int k_stop = k_left < tuning::block_k ? k_left : tuning::block_k;
     read_fragments(1, 1);
     multiply_rows(0, thread_m, 0);
     multiply_rows(0, rotation, 1);
 #pragma unroll 1
-    for (int k = 2; k < k_end; k += 2) {
+    for (int k = 2; k < k_stop; k += 2) {
       read_fragments(2, 0);
       multiply_rows(rotation, thread_m, 1);
       read_fragments(3, 1);
@@ -197,22 +201,31 @@ struct tensor_copy {
   /// The same with a tuning of the caller's choice; TurnA: A is not transposed, TurnB: B is.
   template <class Tuning, bool TurnA, bool TurnB>
   static cudaError_t launch_tuned(const problem<float>& p, cudaStream_t stream) {
+    return launch_slices<Tuning, TurnA, TurnB>(p, p.k, 1, stream);
+  }
+
+  /// `slices` products side by side, number i over p.k of the whole_k from i * p.k on, into
+  /// p.c + i * p.stride_c: the first half of a split-k. p.k must be even if slices > 1.
+  template <class Tuning, bool TurnA, bool TurnB>
+  static cudaError_t launch_slices(const problem<float>& p, std::int64_t whole_k, int slices,
+                                   cudaStream_t stream) {
     using tile_a = detail::tensor_tile<Tuning::threads, Tuning::block_k, Tuning::block_m, TurnA>;
     using tile_b = detail::tensor_tile<Tuning::threads, Tuning::block_k, Tuning::block_n, TurnB>;
     if (p.is_empty()) return cudaSuccess;
     const std::int64_t blocks =
         ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
-    if (blocks > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
+    if (blocks > std::numeric_limits<std::int32_t>::max() || slices > 65535)
+      return cudaErrorInvalidValue;
 
     tensor_map map_a = {}, map_b = {};
     if (p.depth() > 0) {
-      cudaError_t status = tile_a::make_map(map_a, p.a, p.m, p.k, p.lda);
-      if (status == cudaSuccess) status = tile_b::make_map(map_b, p.b, p.n, p.k, p.ldb);
+      cudaError_t status = tile_a::make_map(map_a, p.a, p.m, whole_k, p.lda);
+      if (status == cudaSuccess) status = tile_b::make_map(map_b, p.b, p.n, whole_k, p.ldb);
       if (status != cudaSuccess) return status;
     }
     return warpladder::launch(
         tensor_copy_kernel<Tuning, TurnA, TurnB>,
-        {.grid = dim3(static_cast<unsigned>(blocks)),
+        {.grid = dim3(unsigned(blocks), unsigned(slices)),
          .block = dim3(Tuning::threads),
          .shared_bytes = (tile_a::shared_floats + tile_b::shared_floats) * sizeof(float),
          .stream = stream},

@@ -125,7 +125,12 @@ struct split_k {
                             .shared_bytes = slice_k_shared_bytes<Tuning>(longest),
                             .stream = stream},
                            p, slice_k_choose_wide(p), partial);
-    if (status != cudaSuccess) return status;
+    return status != cudaSuccess ? status : add_up(p, partial, count, stream);
+  }
+
+  /// The second half: C from `count` dense partial products.
+  static cudaError_t add_up(const problem<float>& p, const float* partial, int count,
+                            cudaStream_t stream) {
     const dim3 elements(ceil_div<std::int64_t>(p.m * p.n, reduce_threads));
     return warpladder::launch(split_k_reduce_kernel<reduce_threads>,
                               {.grid = elements, .block = dim3(reduce_threads), .stream = stream},

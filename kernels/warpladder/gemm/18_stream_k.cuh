@@ -148,20 +148,21 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
     }
   };
 
-  // A partial tile lies in the workspace as float4 after float4 of all threads: coalesced.
+  // A partial tile lies in the workspace as element after element of all threads: coalesced. Not as
+  // float4: that would tie four accumulators to consecutive registers, in the banks of b, and cost
+  // the inner loop a bank conflict in every other FFMA.
   const auto for_partial = [&](int block, auto&& visit) {
-    float* const partial = partials + std::int64_t{block} * tuning::block_m * tuning::block_n;
+    float* const partial =
+        partials + std::int64_t{block} * tuning::block_m * tuning::block_n + threadIdx.x;
 #pragma unroll
     for (int i = 0; i < thread_m; ++i) {
 #pragma unroll
-      for (int j = 0; j < thread_n; j += 4) {
-        const int index = (i * thread_n + j) / 4 * tuning::threads + int(threadIdx.x);
-        visit(detail::as_float4(&partial[index * 4]), detail::as_float4(&sum[i][j]));
-      }
+      for (int j = 0; j < thread_n; ++j)
+        visit(partial[(i * thread_n + j) * tuning::threads], sum[i][j]);
     }
   };
   const auto publish = [&] {
-    for_partial(blockIdx.x, [](float4& stored, const float4& own) { stored = own; });
+    for_partial(blockIdx.x, [](float& stored, float own) { stored = own; });
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) atomicExch(&flags[blockIdx.x], 1u);
@@ -176,10 +177,8 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
         __threadfence();
       }
       __syncthreads();
-      for_partial(block, [](const float4& stored, float4& own) {
-        const float4 more = __ldcg(&stored);  // written by another multiprocessor: not from L1
-        own = make_float4(own.x + more.x, own.y + more.y, own.z + more.z, own.w + more.w);
-      });
+      // Written by another multiprocessor: not from L1.
+      for_partial(block, [](const float& stored, float& own) { own += __ldcg(&stored); });
     }
   };
   const bool vectors = p.n % 4 == 0 && p.ldc % 4 == 0 && detail::is_float4_aligned(p.c);

@@ -18,6 +18,15 @@
 #include <warpladder/gemm/08_register_prefetch.cuh>
 #include <warpladder/gemm/09_cp_async.cuh>
 #include <warpladder/gemm/10_warp_tile.cuh>
+#include <warpladder/gemm/11_large_tile.cuh>
+#include <warpladder/gemm/12_tensor_copy.cuh>
+#include <warpladder/gemm/13_skinny.cuh>
+#include <warpladder/gemm/14_slice_k.cuh>
+#include <warpladder/gemm/15_split_k.cuh>
+#include <warpladder/gemm/16_cluster_split_k.cuh>
+#include <warpladder/gemm/17_batched.cuh>
+#include <warpladder/gemm/18_stream_k.cuh>
+#include <warpladder/gemm/19_tuned.cuh>
 
 namespace warpladder::gemm {
 
@@ -35,7 +44,16 @@ using ladder = rung_list<
     conflict_free,
     register_prefetch,
     cp_async,
-    warp_tile>;
+    warp_tile,
+    large_tile,
+    tensor_copy,
+    skinny,
+    slice_k,
+    split_k,
+    cluster_split_k,
+    batched,
+    stream_k,
+    tuned>;
 // clang-format on
 
 /// The rungs that are compiled for double too: those whose tuning does not care about the type.

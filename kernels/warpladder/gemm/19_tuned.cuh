@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// 19 tuned. Before: every rung is the best somewhere, and none everywhere.
+//
+// Idea: predict, then choose. Each method below says how its time grows, in three numbers measured
+// on an H100 (132 multiprocessors): what a launch costs, and microseconds per 1000 k for the blocks
+// that the busiest multiprocessor gets. The cheapest method that fits the device, the layout and
+// the lent workspace runs. Only the order of the predictions matters, and that follows from tile
+// sizes and waves: it carries over to other devices better than the numbers do.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string_view>
+#include <warpladder/core/device.hpp>
+#include <warpladder/gemm/05_thread_tile_2d.cuh>
+#include <warpladder/gemm/11_large_tile.cuh>
+#include <warpladder/gemm/12_tensor_copy.cuh>
+#include <warpladder/gemm/13_skinny.cuh>
+#include <warpladder/gemm/14_slice_k.cuh>
+#include <warpladder/gemm/15_split_k.cuh>
+#include <warpladder/gemm/16_cluster_split_k.cuh>
+#include <warpladder/gemm/17_batched.cuh>
+#include <warpladder/gemm/18_stream_k.cuh>
+
+namespace warpladder::gemm {
+
+namespace detail {
+
+/// How the work of a method is shared out, which decides how its time grows.
+enum class tuned_sharing {
+  tiles,   ///< whole tiles: the busiest multiprocessor counts
+  evenly,  ///< multiply-adds, whatever the tiles
+  bytes    ///< limited by device memory: us_per_k is microseconds per million bytes
+};
+
+struct tuned_method {
+  std::string_view name;
+  int min_compute_capability;
+  tuned_sharing sharing;
+  int tile_m, tile_n;
+  double launch_us;       ///< with everything that does not depend on k
+  double us_per_k;        ///< per 1000 k, once
+  double us_per_block_k;  ///< per 1000 k and block of the busiest multiprocessor
+  bool (*fits)(const problem<float>&);
+  std::size_t (*workspace_bytes)(const problem<float>&);
+  cudaError_t (*launch)(const problem<float>&, cudaStream_t, workspace_view);
+
+  double microseconds(const problem<float>& p, int multiprocessors) const {
+    const double k = p.depth() / 1000.0;
+    const double tiles =
+        double(ceil_div<std::int64_t>(p.m, tile_m)) * double(ceil_div<std::int64_t>(p.n, tile_n));
+    switch (sharing) {
+      case tuned_sharing::tiles: {
+        const double busiest = double(std::int64_t((tiles - 1) / multiprocessors) + 1);
+        return launch_us + k * (us_per_k + us_per_block_k * busiest);
+      }
+      case tuned_sharing::evenly:
+        return launch_us + k * us_per_block_k * tiles / multiprocessors;
+      default: {
+        const double mb = 4e-6 * (double(p.m) * p.k + double(p.k) * p.n + double(p.m) * p.n);
+        return launch_us + us_per_k * mb;
+      }
+    }
+  }
+};
+
+inline bool tuned_fits_always(const problem<float>&) {
+  return true;
+}
+inline bool tuned_fits_tensor(const problem<float>& p) {
+  return bool(tensor_copy::supports(p));
+}
+inline bool tuned_fits_rows(const problem<float>& p) {
+  return p.m <= 65535 * 16;
+}
+inline bool tuned_fits_skinny(const problem<float>& p) {
+  return bool(skinny::supports(p));
+}
+inline std::size_t tuned_no_workspace(const problem<float>&) {
+  return 0;
+}
+
+template <class Tuning>
+cudaError_t tuned_slice(const problem<float>& p, cudaStream_t stream, workspace_view) {
+  return slice_k::launch_tuned<Tuning>(p, stream);
+}
+
+template <class Tuning>
+cudaError_t tuned_cluster(const problem<float>& p, cudaStream_t stream, workspace_view) {
+  return cluster_split_k::launch_tuned<Tuning>(p, stream, 2);
+}
+
+template <class Tuning>
+cudaError_t tuned_large(const problem<float>& p, cudaStream_t stream, workspace_view) {
+  return large_tile::launch_tuned<Tuning>(p, stream);
+}
+
+/// Calls visit.operator()<TurnA, TurnB>() for the layout of p, as tensor_copy names it.
+template <class Visit>
+cudaError_t tuned_for_layout(const problem<float>& p, Visit&& visit) {
+  const bool turn_a = p.trans_a == transpose::no, turn_b = p.trans_b == transpose::yes;
+  if (turn_a) {
+    return turn_b ? visit.template operator()<true, true>()
+                  : visit.template operator()<true, false>();
+  }
+  return turn_b ? visit.template operator()<false, true>()
+                : visit.template operator()<false, false>();
+}
+
+template <class Tuning>
+cudaError_t tuned_tensor(const problem<float>& p, cudaStream_t stream, workspace_view) {
+  return tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
+    return tensor_copy::launch_tuned<Tuning, TurnA, TurnB>(p, stream);
+  });
+}
+
+template <class Tuning>
+cudaError_t tuned_stream_k(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+  return tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
+    return stream_k::launch_tuned<Tuning, TurnA, TurnB>(p, stream, scratch);
+  });
+}
+
+/// split_k with the tiles of tensor_copy: enough slices of k for two blocks per multiprocessor.
+template <class Tuning>
+struct tuned_tensor_slices {
+  static int count(const problem<float>& p) {
+    device_facts device;
+    if (p.is_empty() || query_device(device) != cudaSuccess) return 1;
+    const std::int64_t tiles =
+        ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
+    const std::int64_t wanted = 2 * device.multiprocessors / tiles;
+    return int(std::clamp<std::int64_t>(wanted, 1, std::max(1, p.depth() / 128)));
+  }
+  static std::size_t workspace_bytes(const problem<float>& p) {
+    const int slices = count(p);
+    return slices == 1 ? 0 : std::size_t(slices) * p.m * p.n * sizeof(float);
+  }
+  static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+    const int slices = count(p);
+    if (slices == 1) return tuned_tensor<Tuning>(p, stream, scratch);
+    if (scratch.bytes < workspace_bytes(p)) return cudaErrorInvalidValue;
+    auto* const partial = static_cast<float*>(scratch.data);
+    problem<float> slice = p;
+    slice.k = round_up<std::int64_t>(ceil_div<std::int64_t>(p.k, slices), 4);
+    slice.alpha = 1;
+    slice.beta = 0;
+    slice.c = partial;
+    slice.ldc = p.n;
+    slice.stride_c = p.m * p.n;
+    const cudaError_t status = tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
+      return tensor_copy::launch_slices<Tuning, TurnA, TurnB>(slice, p.k, slices, stream);
+    });
+    return status != cudaSuccess ? status : split_k::add_up(p, partial, slices, stream);
+  }
+};
+
+using tuned_tensor_large = tensor_copy_tuning<128, 256, 64, 64, 64, 1>;
+using tuned_tensor_64x128 = tensor_copy_tuning<64, 128, 32, 64, 32, 4>;
+using tuned_tensor_64x64 = tensor_copy_tuning<64, 64, 32, 32, 32, 4>;
+using tuned_tensor_32x64 = tensor_copy_tuning<32, 64, 32, 32, 16, 6>;
+using tuned_slice_16x16 = slice_k_tuning<16, 16, 4, 2, 8, 128, 3>;
+using tuned_slice_16x32 = slice_k_tuning<16, 32, 4, 4, 8, 64, 3>;
+using tuned_slice_32x32 = slice_k_tuning<32, 32, 8, 4, 8, 64, 3>;
+using tuned_slice_16x64 = slice_k_tuning<16, 64, 4, 8, 8, 64, 3>;
+using tuned_slice_64x16 = slice_k_tuning<64, 16, 8, 4, 8, 64, 3>;
+using tuned_large_64x128 = large_tile_tuning<64, 128, 16, 64, 32, 4, 3>;
+using tuned_large_64x64 = large_tile_tuning<64, 64, 16, 32, 32, 4, 4>;
+using tuned_slices_64x128 = tuned_tensor_slices<tuned_tensor_64x128>;
+
+inline constexpr tuned_method tuned_methods[] = {
+    {"14_slice_k 16x16", 80, tuned_sharing::tiles, 16, 16, 1.5, 2.0, 6.2, tuned_fits_rows,
+     tuned_no_workspace, tuned_slice<tuned_slice_16x16>},
+    {"14_slice_k 16x32", 80, tuned_sharing::tiles, 16, 32, 1.9, 1.3, 7.5, tuned_fits_rows,
+     tuned_no_workspace, tuned_slice<tuned_slice_16x32>},
+    {"14_slice_k 32x32", 80, tuned_sharing::tiles, 32, 32, 3.0, 0, 10.6, tuned_fits_rows,
+     tuned_no_workspace, tuned_slice<tuned_slice_32x32>},
+    {"13_skinny", 75, tuned_sharing::bytes, 1, 1, 1.5, 0.345, 0, tuned_fits_skinny,
+     tuned_no_workspace, skinny::launch},
+    {"16_cluster_split_k 16x64", 90, tuned_sharing::bytes, 16, 64, 5.0, 0.385, 0,
+     [](const problem<float>& p) { return p.m <= 16 && p.n >= 2048; }, tuned_no_workspace,
+     tuned_cluster<tuned_slice_16x64>},
+    {"16_cluster_split_k 64x16", 90, tuned_sharing::bytes, 64, 16, 5.0, 0.45, 0,
+     [](const problem<float>& p) { return p.n <= 16 && p.m >= 2048 && p.m <= 65535 * 16; },
+     tuned_no_workspace, tuned_cluster<tuned_slice_64x16>},
+    {"15_split_k 32x32", 80, tuned_sharing::evenly, 32, 32, 5.0, 0, 10.6,
+     [](const problem<float>& p) { return bool(split_k::supports(p)) && p.m * p.n <= 1 << 18; },
+     split_k::workspace_bytes, split_k::launch},
+    {"15_split_k 64x128", 90, tuned_sharing::evenly, 64, 128, 6.0, 0, 42.0,
+     [](const problem<float>& p) { return tuned_fits_tensor(p) && p.m * p.n <= 1 << 18; },
+     tuned_slices_64x128::workspace_bytes, tuned_slices_64x128::launch},
+    {"12_tensor_copy 32x64", 90, tuned_sharing::tiles, 32, 64, 2.3, 14.5, 10.5, tuned_fits_tensor,
+     tuned_no_workspace, tuned_tensor<tuned_tensor_32x64>},
+    {"12_tensor_copy 64x64", 90, tuned_sharing::tiles, 64, 64, 2.5, 15.0, 20.0, tuned_fits_tensor,
+     tuned_no_workspace, tuned_tensor<tuned_tensor_64x64>},
+    {"12_tensor_copy 64x128", 90, tuned_sharing::tiles, 64, 128, 2.5, 13.0, 40.0, tuned_fits_tensor,
+     tuned_no_workspace, tuned_tensor<tuned_tensor_64x128>},
+    {"12_tensor_copy 128x256", 90, tuned_sharing::tiles, 128, 256, 3.0, 0, 158.5, tuned_fits_tensor,
+     tuned_no_workspace,
+     [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+       return tensor_copy::launch(p, stream, scratch);
+     }},
+    {"18_stream_k 64x64", 90, tuned_sharing::evenly, 64, 64, 15.5, 0, 20.0, tuned_fits_tensor,
+     stream_k::workspace_bytes_tuned<tuned_tensor_64x64>, tuned_stream_k<tuned_tensor_64x64>},
+    {"18_stream_k 128x256", 90, tuned_sharing::evenly, 128, 256, 18.0, 0, 158.5, tuned_fits_tensor,
+     stream_k::workspace_bytes_tuned<tuned_tensor_large>,
+     [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+       return stream_k::launch(p, stream, scratch);
+     }},
+    {"11_large_tile 64x64", 80, tuned_sharing::tiles, 64, 64, 3.0, 17.0, 24.0, tuned_fits_always,
+     tuned_no_workspace, tuned_large<tuned_large_64x64>},
+    {"11_large_tile 64x128", 80, tuned_sharing::tiles, 64, 128, 3.0, 15.0, 45.0, tuned_fits_always,
+     tuned_no_workspace, tuned_large<tuned_large_64x128>},
+    {"11_large_tile 128x256", 80, tuned_sharing::tiles, 128, 256, 3.5, 0, 172.0, tuned_fits_always,
+     tuned_no_workspace, tuned_large<large_tile::tuning>},
+    {"05_thread_tile_2d", 75, tuned_sharing::tiles, 128, 128, 4.0, 0, 200.0, tuned_fits_always,
+     tuned_no_workspace,
+     [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+       return thread_tile_2d::launch(p, stream, scratch);
+     }},
+};
+
+}  // namespace detail
+
+struct tuned {
+  static constexpr rung_info info{19, "tuned", "predict every rung, run the cheapest"};
+
+  /// The method for one product on this device with so much workspace.
+  static const detail::tuned_method& choose(const problem<float>& p, const device_facts& device,
+                                            std::size_t workspace) {
+    const detail::tuned_method* best = nullptr;
+    double best_us = std::numeric_limits<double>::infinity();
+    for (const auto& method : detail::tuned_methods) {
+      if (device.compute_capability < method.min_compute_capability || !method.fits(p)) continue;
+      const double us = method.microseconds(p, device.multiprocessors);
+      if (us >= best_us || method.workspace_bytes(p) > workspace) continue;
+      best = &method;
+      best_us = us;
+    }
+    return *best;  // the last method fits everything
+  }
+
+  /// Many small products go to 17 batched, which fills the machine with them; larger ones fill it
+  /// alone and run one after the other.
+  static bool is_batched(const problem<float>& p) {
+    constexpr double small = 384.0 * 384.0 * 384.0;
+    return p.batch > 1 && double(p.m) * double(p.n) * p.depth() <= small && batched::supports(p);
+  }
+
+  static support supports(const problem<float>&) { return {}; }
+
+  static std::size_t workspace_bytes(const problem<float>& p) {
+    device_facts device;
+    if (p.is_empty() || is_batched(p) || query_device(device) != cudaSuccess) return 0;
+    return choose(p, device, std::numeric_limits<std::size_t>::max()).workspace_bytes(p);
+  }
+
+  static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+    if (p.is_empty()) return cudaSuccess;
+    device_facts device;
+    if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
+    if (device.compute_capability >= batched::info.min_compute_capability && is_batched(p))
+      return batched::launch(p, stream, scratch);
+    problem<float> one = p;
+    one.batch = 1;
+    const std::size_t lent = scratch.data == nullptr ? 0 : scratch.bytes;
+    const detail::tuned_method& method = choose(one, device, lent);
+    for (std::int64_t i = 0; i < p.batch; ++i) {
+      const cudaError_t status = method.launch(one, stream, scratch);
+      if (status != cudaSuccess) return status;
+      one.c += p.stride_c;
+      if (p.depth() == 0) continue;  // a and b may be null
+      one.a += p.stride_a;
+      one.b += p.stride_b;
+    }
+    return cudaSuccess;
+  }
+};
+
+}  // namespace warpladder::gemm
