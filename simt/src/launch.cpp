@@ -63,10 +63,11 @@ cudaError_t validate(const launch_plan& plan) {
   }
   const kernel_settings settings = settings_of(plan.kernel);
   const std::size_t static_bytes = symbols_of(plan.kernel).static_shared_bytes;
+  const bool opted_in = settings.max_dynamic_shared > device::shared_per_block;
   if (plan.dynamic_shared_bytes > settings.max_dynamic_shared ||
       static_bytes > device::shared_per_block ||
       static_bytes + plan.dynamic_shared_bytes >
-          std::max(device::shared_per_block, settings.max_dynamic_shared)) {
+          (opted_in ? device::shared_per_block_opt_in : device::shared_per_block)) {
     return cudaErrorInvalidValue;
   }
   const std::uint64_t largest_cluster = settings.non_portable_cluster

@@ -171,9 +171,9 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
 struct tensor_copy {
   static constexpr rung_info info{12, "tensor_copy",
                                   "the copy engine loads, registers only multiply", 90};
-  /// Two operands to turn need 1.5 times the shared memory: half the depth then.
+  /// Three tiles of B, one raw and two turned, leave room for half the depth.
   template <bool TurnA, bool TurnB>
-  using tuning = tensor_copy_tuning<128, 256, TurnA && TurnB ? 32 : 64, 64, 64, 1>;
+  using tuning = tensor_copy_tuning<128, 256, TurnB ? 32 : 64, 64, 64, 1>;
 
   template <class T>
   static support supports(const problem<T>& p) {
