@@ -11,7 +11,8 @@ the text is "not measured yet".
 
 The names, with their arguments:
   gemm/ladder SHAPE[/MODE] STEPS    a row per rung; STEPS like 00-12,18,run
-  gemm/rung RUNG [SHAPE[/MODE]...]  a row per shape; without shapes 1024, 2048, 4096 and 8192
+  gemm/rung RUNG [SHAPE[/MODE]...]  a row per shape; without shapes those of 1024, 2048, 4096 and
+                                    8192 that were measured
   gemm/front_door cubes|others      a row per shape: the choice, and the ratio in every mode
   gemm/first_calls, gemm/latency_answer                      small products
   gemm/latency QUANTITIES           a row per size; of round_trip,host,stream,graph
@@ -332,6 +333,8 @@ def rung_table(page, name, *shapes):
         for where in shapes or CUBES:
             shape, mode = parse_shape(where)
             case = gpu.case(name, shape, mode)
+            if not case and not shapes:
+                continue  # the benchmark leaves the slowest rungs out of the largest sizes
             rows.append([pretty_shape(shape, mode)] + (figures(case) if case else [page.not_yet()]))
             used += [case] if case else []
         if not used:
@@ -419,16 +422,18 @@ def latency_table(page, quantities):
     return page.per_gpu(render)
 
 
-def crossover(splits, ours, key):
-    """The sizes up to which `ours` is faster than cuBLAS without a gap: (last size, next size)."""
+def where_faster(splits, ours, key):
+    """The sizes at which `ours` beats cuBLAS, as (first, last) of each unbroken run of sizes."""
     times = {(row["method"], row["n"]): row[key] for row in splits}
-    sizes = sorted({row["n"] for row in splits})
-    last = None
-    for size in sizes:
-        if times[(ours, size)] >= times[("00_cublas", size)]:
-            return last, size
-        last = size
-    return last, None
+    runs, previous = [], False
+    for size in sorted({row["n"] for row in splits}):
+        faster = times[(ours, size)] < times[("00_cublas", size)]
+        if faster and previous:
+            runs[-1] = (runs[-1][0], size)
+        elif faster:
+            runs.append((size, size))
+        previous = faster
+    return runs
 
 
 @generator("gemm/latency_answer")
@@ -439,30 +444,36 @@ def latency_answer(page):
         splits = gpu.latency["splits"]
         times = {(row["method"], row["n"]): row for row in splits}
         small = min(row["n"] for row in splits if row["n"] >= 32)
-        naive = "01_naive"
-        words = []
+        methods = ("00_cublas", "01_naive", "02_coalesced")
+        lines = []
         for mode in ("stream", "graph"):
             key = f"{mode}_us"
-            vendor, ours = times[("00_cublas", small)][key], times[(naive, small)][key]
-            last, after = crossover(splits, naive, key)
+            fixed = [(method_name(method), duration(times[(method, small)][key]))
+                     for method in methods]
+            crossings = [(method_name(method), where_faster(splits, method, key))
+                         for method in methods[1:]]
             if page.chinese:
                 how = {"stream": "逐个入队", "graph": "graph 重放"}[mode]
-                where = ("在所测的每个尺寸上都更慢" if last is None else
-                         "在所测的每个尺寸上都更快" if after is None else
-                         f"到 N = {last} 为止更快，N = {after} 时 cuBLAS 更快")
-                words.append(f"{how}：N = {small} 时 cuBLAS 每个乘积 {duration(vendor)}，朴素核 "
-                             f"{duration(ours)}；朴素核{where}。")
+                facts = "，".join(f"{name} {time}" for name, time in fixed)
+                wins = "；".join(
+                    f"{name} 快于 cuBLAS 的尺寸：" + ("、".join(
+                        str(low) if low == high else f"{low} 至 {high}" for low, high in runs)
+                        or "无")
+                    for name, runs in crossings)
+                lines.append(f"* {how}：N = {small} 时 {facts}。{wins}。")
             else:
-                how = {"stream": "Enqueued back to back", "graph": "Replayed by a graph"}[mode]
-                where = ("slower at every size measured" if last is None else
-                         "faster at every size measured" if after is None else
-                         f"ahead up to N = {last}; at N = {after} cuBLAS is")
-                words.append(f"{how}, a product of N = {small} takes cuBLAS {duration(vendor)} and "
-                             f"the naive kernel {duration(ours)}; the naive kernel is {where}.")
-        gap = "" if page.chinese else " "
-        colon = "，" if page.chinese else ": "
-        return (f"{gpu.latency['context']['gpu']}{colon}{gap.join(words)}\n\n"
-                f"{provenance([gpu.latency['context']])}")
+                how = {"stream": "Enqueued one by one", "graph": "Replayed by a graph"}[mode]
+                facts = ", ".join(f"{name} {time}" for name, time in fixed)
+                wins = "; ".join(
+                    f"{name} is faster than cuBLAS at " + (", ".join(
+                        f"N = {low}" if low == high else f"N = {low} to {high}"
+                        for low, high in runs) or "no size measured")
+                    for name, runs in crossings)
+                lines.append(f"* {how}, at N = {small}: {facts}. {wins}.")
+        title = gpu.latency["context"]["gpu"]
+        title += "，每个乘积：" if page.chinese else ", per product:"
+        body = "\n".join(lines)
+        return f"{title}\n\n{body}\n\n{provenance([gpu.latency['context']])}"
     return page.per_gpu(render)
 
 
@@ -608,7 +619,8 @@ def draw_ladder(pyplot, data):
     figure, axes = pyplot.subplots(figsize=(8, 4))
     names, values = zip(*data["bars"])
     bars = axes.bar(names, values, color="#4477aa")
-    axes.bar_label(bars, fmt="%.1f", fontsize=8)
+    axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=1,
+                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
     axes.axhline(data["ceiling"], color="#222222", linestyle="--", linewidth=1,
                  label=f"measured FMA ceiling {data['ceiling']:.1f}")
     axes.axhline(data["cublas"], color="#cc6677", linewidth=1.2,
@@ -641,8 +653,9 @@ def draw_front_door(pyplot, data):
                   label={"stream": "enqueued in a stream", "graph": "replayed by a graph"}[mode])
     axes.axhline(1, color="#cc6677", linewidth=1.2, label="cuBLAS")
     axes.set_xscale("log", base=2)
-    sizes = sorted({size for points in data["lines"].values() for size, _ in points})
-    axes.set_xticks(sizes, [str(size) for size in sizes], rotation=40, fontsize=8)
+    sizes = sorted({size for points in data["lines"].values() for size, _ in points
+                    if size & (size - 1) == 0})
+    axes.set_xticks(sizes, [str(size) for size in sizes], fontsize=8)
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_xlabel("N (M = N = K)")
@@ -652,36 +665,43 @@ def draw_front_door(pyplot, data):
     return figure
 
 
+LATENCY_LOOKS = {"00_cublas": ("cuBLAS", "#cc6677"), "01_naive": ("01 naive", "#ddaa33"),
+                 "02_coalesced": ("02 coalesced", "#228833"),
+                 "run": ("warpladder::gemm::run", "#4477aa")}
+
+
 def latency_data(gpu, rungs):
     del rungs
     if not gpu.latency:
         return None
-    splits = [(row["method"], row["n"], row["stream_us"], row["graph_us"])
-              for row in gpu.latency["splits"]
-              if row["n"] in (32, 64, 128, 256, 512)
-              and row["method"] in ("00_cublas", "01_naive", "run")]
-    return {"gpu": gpu.latency["context"]["gpu"], "splits": splits} if splits else None
+    lines = {label: {"color": color, "points": sorted(
+                (row["n"], row["stream_us"], row["graph_us"]) for row in gpu.latency["splits"]
+                if row["method"] == method and row["n"] <= 1024)}
+             for method, (label, color) in LATENCY_LOOKS.items()}
+    return {"gpu": gpu.latency["context"]["gpu"],
+            "lines": {label: line for label, line in lines.items() if line["points"]}}
 
 
 def draw_latency(pyplot, data):
-    figure, axes = pyplot.subplots(figsize=(8, 4))
-    looks = {"00_cublas": ("cuBLAS", "#cc6677"), "01_naive": ("01 naive", "#ddcc77"),
-             "run": ("warpladder::gemm::run", "#4477aa")}
-    sizes = sorted({size for _, size, _, _ in data["splits"]})
-    for place, (method, (label, color)) in enumerate(looks.items()):
-        rows = {size: (stream, graph) for key, size, stream, graph in data["splits"]
-                if key == method}
-        x = [index + 0.27 * (place - 1) for index, size in enumerate(sizes) if size in rows]
-        stream = [rows[size][0] for size in sizes if size in rows]
-        graph = [rows[size][1] for size in sizes if size in rows]
-        axes.bar(x, stream, width=0.25, color=color, alpha=0.35)
-        axes.bar(x, graph, width=0.25, color=color, label=label)
-    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    axes.set_xlabel("N (M = N = K)")
-    axes.set_ylabel("µs per product")
-    axes.set_title("dark: in a graph, the GPU's share; pale: in a stream\n" + data["gpu"],
-                   fontsize=10)
-    axes.legend(fontsize=8, frameon=False)
+    figure, both = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True)
+    titles = ("enqueued one by one in a stream", "the same launches replayed by a graph")
+    for quantity, (axes, title) in enumerate(zip(both, titles), start=1):
+        for label, line in data["lines"].items():
+            axes.plot([point[0] for point in line["points"]],
+                      [point[quantity] for point in line["points"]],
+                      marker="o", markersize=3.5, color=line["color"], label=label)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        sizes = [16 << doubled for doubled in range(7)]
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
+        axes.minorticks_off()
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.set_xlabel("N (M = N = K)")
+        axes.set_title(title, fontsize=9)
+    both[0].set_ylabel("µs per product")
+    both[0].legend(loc="upper left", fontsize=8, frameon=False)
+    figure.suptitle(data["gpu"], fontsize=10)
     return figure
 
 
@@ -738,7 +758,8 @@ PLOTS = {
     "gemm_ladder": Plot("TFLOP/s of every rung at 4096", ladder_data, draw_ladder),
     "gemm_front_door": Plot("The front door against cuBLAS over N", front_door_data,
                             draw_front_door),
-    "gemm_latency": Plot("Time of small products, split", latency_data, draw_latency),
+    "gemm_latency": Plot("Time of small products in a stream and in a graph", latency_data,
+                         draw_latency),
     "gemm_accuracy": Plot("Largest error over K by method", accuracy_data, draw_accuracy),
 }
 

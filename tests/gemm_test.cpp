@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <random>
 #include <warpladder/core/stream.hpp>
 
 #include "gemm_test.hpp"
@@ -230,8 +231,8 @@ std::vector<gemm_case> batches() {
 /// the same limits, but not the speed for large tiles: there the front door alone is asked.
 std::vector<gemm_case> many_blocks() {
   const std::int64_t many = on_gpu ? 65'535 * 130 : 600'001;
-  return {{many, 1, 2},
-          {1, many, 2},
+  return {{many, 1, 1},
+          {1, many, 1},
           {.m = 2, .n = 1, .k = 3, .batch = 70'001, .layout = batching::packed},
           {.m = 1, .n = 2, .k = 1, .beta = 1, .batch = 70'001, .layout = batching::shared_both}};
 }
@@ -440,12 +441,12 @@ template <class T>
 void large(const method<T>& how) {
   const stream on;
   const std::vector<gemm_case> cases = {
-      {1024, 1024, 1024},
-      {1000, 1500, 900},
-      {2049, 1023, 511},
+      {1024, 1024, 512},
+      {1000, 1500, 300},
+      {2049, 1023, 257},
       {.m = 1111, .n = 2222, .k = 333, .trans_a = yes, .beta = 0.5, .gap = 1, .offset = 1},
-      {.m = 2048, .n = 512, .k = 4096, .trans_b = yes, .alpha = -0.5, .gap = 4},
-      {.m = 128, .n = 128, .k = 32768},
+      {.m = 2048, .n = 512, .k = 768, .trans_b = yes, .alpha = -0.5, .gap = 4},
+      {.m = 64, .n = 64, .k = 32768},
       {.m = 300, .n = 200, .k = 100, .beta = 1, .gap = 2, .batch = 50}};
   for_supported(how, cases, values::reals, [&](gemm_operands<T>& operands, const gemm_case&) {
     operands.upload();
@@ -455,6 +456,7 @@ void large(const method<T>& how) {
     before.upload();
     device_buffer<gemm::verification> result(1);
     ASSERT_EQ(tables::gemm_verify(p, before.device(), result.data(), on), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);
     gemm::verification found;
     ASSERT_EQ(cudaMemcpy(&found, result.data(), sizeof found, cudaMemcpyDefault), cudaSuccess);
     EXPECT_EQ(found.checked, static_cast<unsigned long long>(p.m * p.n * p.batch));
@@ -561,6 +563,7 @@ void beyond_32_bits(const method<T>& how) {
       }
     }
     const lent_workspace workspace(how.workspace_bytes(c.p));
+    ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);  // `on` does not wait for what is above
     ASSERT_EQ(how.launch(c.p, on, workspace.view()), cudaSuccess);
     ASSERT_EQ(tables::gemm_verify<T>(c.p, nullptr, result.data(), on), cudaSuccess);
     ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);

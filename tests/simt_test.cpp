@@ -1161,7 +1161,9 @@ TEST(Capture, ForksAndJoins) {
     ASSERT_EQ(cudaStreamWaitEvent(side, fork), cudaSuccess);
     ASSERT_EQ(launch({1, 1, 0, 0, false, side}, add, out, 1), cudaSuccess);
     ASSERT_EQ(cudaEventRecord(join, side), cudaSuccess);
-    if (joined) ASSERT_EQ(cudaStreamWaitEvent(origin, join), cudaSuccess);
+    if (joined) {
+      ASSERT_EQ(cudaStreamWaitEvent(origin, join), cudaSuccess);
+    }
     cudaGraph_t graph = nullptr;
     EXPECT_EQ(cudaStreamEndCapture(origin, &graph),
               joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined);

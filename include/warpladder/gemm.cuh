@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 #include <warpladder/core/device.hpp>
@@ -31,11 +32,13 @@ std::size_t workspace_bytes(const problem<T>& p) {
 /// `scratch` is device memory aligned to 256 bytes that the product may overwrite until it is done.
 /// Never allocates, never synchronises, never touches another stream; legal under stream capture.
 /// Returns cudaErrorInvalidValue before anything is enqueued if explain_invalid(p) has something to
-/// say; otherwise the status of the launch. Equal inputs, device and scratch size give equal bits.
+/// say or if scratch is not aligned; otherwise the status of the launch. Equal inputs, device and
+/// scratch size give equal bits.
 template <class T>
 cudaError_t run(const problem<T>& p, cudaStream_t stream, workspace_view scratch = {}) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
   if (!explain_invalid(p).empty()) return cudaErrorInvalidValue;
+  if (reinterpret_cast<std::uintptr_t>(scratch.data) % 256 != 0) return cudaErrorInvalidValue;
   if constexpr (std::is_same_v<T, float>) {
     return tuned::launch(p, stream, scratch);
   } else {
@@ -64,7 +67,7 @@ std::string describe_choice(const problem<T>& p, workspace_view scratch = {}) {
   if constexpr (std::is_same_v<T, float>) {
     device_facts device;
     if (query_device(device) != cudaSuccess) return "none: no device";
-    if (tuned::is_batched(p)) return "17_batched";
+    if (tuned::runs_together(p)) return "one launch for the batch";
     problem<T> one = p;
     one.batch = 1;
     const std::size_t lent = scratch.data == nullptr ? 0 : scratch.bytes;

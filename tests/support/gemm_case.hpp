@@ -6,12 +6,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <ostream>
-#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 #include <warpladder/gemm/problem.hpp>
 
@@ -45,6 +47,23 @@ inline std::ostream& operator<<(std::ostream& out, const gemm_case& c) {
   return out;
 }
 
+/// Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014. The engines and
+/// distributions of <random> would take longer to fill large matrices than the GPU to multiply them.
+struct splitmix64 {
+  std::uint64_t state;
+
+  std::uint64_t operator()() {
+    std::uint64_t bits = state += 0x9E3779B97F4A7C15u;
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9u;
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EBu;
+    return bits ^ bits >> 31;
+  }
+  /// 0 ... bound - 1
+  int integer(std::uint64_t bound) { return static_cast<int>(((*this)() >> 32) * bound >> 32); }
+  /// Uniform in [-1, 1].
+  double real() { return 0x1p-63 * static_cast<double>(static_cast<std::int64_t>((*this)())); }
+};
+
 /// One problem with its three matrices. Everything that is not an element of a matrix (guards, the
 /// gaps between rows and between the matrices of a batch) is a canary.
 template <class T>
@@ -64,7 +83,7 @@ class gemm_operands {
     problem_.a = a_.device();
     problem_.b = b_.device();
     problem_.c = c_.device();
-    std::mt19937 random(seed);
+    splitmix64 random{seed};
     fill(a_, a_rows_, a_cols_, problem_.lda, problem_.stride_a, random);
     fill(b_, b_rows_, b_cols_, problem_.ldb, problem_.stride_b, random);
     // With beta == 0 the elements of C stay canaries: reading one, or leaving one, shows as NaN.
@@ -146,19 +165,28 @@ class gemm_operands {
     // Right elements are put back to what they were, so that what remains different was written
     // outside of C.
     guarded_array<T> outside = c_.download();
-    for (std::int64_t batch = 0; batch < shape_.batch; ++batch) {
-      for (std::int64_t row = 0; row < shape_.m; ++row) {
-        for (std::int64_t col = 0; col < shape_.n; ++col) {
-          const std::int64_t at = c_index(row, col, batch);
-          const answer want = reference(row, col, batch);
-          if (!accepts(want, result[at])) {
-            return ::testing::AssertionFailure()
-                   << "C(" << row << ", " << col << ") of product " << batch << " is " << result[at]
-                   << ", expected " << want.value << " +- " << want.bound;
+    const std::int64_t elements = shape_.batch * shape_.m * shape_.n;
+    std::atomic<std::int64_t> first_wrong = elements;
+    in_parallel(elements, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto [row, col, batch] = position(i);
+        const std::int64_t at = c_index(row, col, batch);
+        if (!accepts(reference(row, col, batch), result[at])) {
+          std::int64_t earlier = first_wrong;
+          while (i < earlier && !first_wrong.compare_exchange_weak(earlier, i)) {
           }
-          outside[at] = c_[at];
+          return;
         }
+        outside[at] = c_[at];
       }
+    });
+    if (first_wrong < elements) {
+      const auto [row, col, batch] = position(first_wrong);
+      const answer want = reference(row, col, batch);
+      return ::testing::AssertionFailure()
+             << "C(" << row << ", " << col << ") of product " << batch << " is "
+             << result[c_index(row, col, batch)] << ", expected " << want.value << " +- "
+             << want.bound;
     }
     if (!outside.same_bits(c_)) {
       return ::testing::AssertionFailure() << "memory outside of C was written, at element "
@@ -226,17 +254,36 @@ class gemm_operands {
   }
 
   void fill(guarded_array<T>& matrix, std::int64_t rows, std::int64_t cols, std::int64_t ld,
-            std::int64_t stride, std::mt19937& random) {
-    std::uniform_real_distribution<T> real(T(-1), T(1));
-    std::uniform_int_distribution<int> integer(-4, 4);
+            std::int64_t stride, splitmix64& random) {
     for (std::int64_t batch = 0; batch < (stride == 0 ? 1 : shape_.batch); ++batch) {
       for (std::int64_t row = 0; row < rows; ++row) {
         for (std::int64_t col = 0; col < cols; ++col) {
           matrix[batch * stride + row * ld + col] =
-              exact_ ? static_cast<T>(integer(random)) : real(random);
+              exact_ ? static_cast<T>(random.integer(9) - 4) : static_cast<T>(random.real());
         }
       }
     }
+  }
+
+  struct place {
+    std::int64_t row, col, batch;
+  };
+  /// Of the i-th element of all products, counted row by row.
+  place position(std::int64_t i) const {
+    return {i / shape_.n % shape_.m, i % shape_.n, i / (shape_.m * shape_.n)};
+  }
+
+  /// Runs `body` on equal parts of [0, elements), on several threads where the reference takes long
+  /// enough (10^6 products, ~2 ms) to pay for starting them (~20 us each).
+  template <class Body>
+  void in_parallel(std::int64_t elements, const Body& body) const {
+    const double products = double(elements) * double(shape_.k + 16);
+    const std::int64_t parts =
+        products < 1e6 ? 1 : std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+    std::vector<std::jthread> others;
+    for (std::int64_t part = 1; part < parts; ++part)
+      others.emplace_back(body, elements * part / parts, elements * (part + 1) / parts);
+    body(std::int64_t{0}, elements / parts);
   }
 
   std::int64_t a_index(std::int64_t row, std::int64_t k, std::int64_t batch) const {

@@ -44,9 +44,12 @@ class guarded_array {
   /// Device address of the first element.
   T* device() const { return device_.data() + front_; }
 
+  /// Returns when the device holds the image. cudaMemcpy alone returns when the last pageable bytes
+  /// are staged: a kernel in a stream that does not wait for the legacy one may overtake them.
   void upload() const {
     WARPLADDER_TRY(
         cudaMemcpy(device_.data(), image_.data(), device_.size_bytes(), cudaMemcpyHostToDevice));
+    WARPLADDER_TRY(cudaStreamSynchronize(cudaStream_t{}));
   }
 
   /// The image as the device holds it now, guards included.

@@ -112,6 +112,9 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   const std::int64_t first_row = std::int64_t{blockIdx.x / blocks_n} * tuning::block_m;
   const std::int64_t first_col = std::int64_t{blockIdx.x % blocks_n} * tuning::block_n;
   const int depth = p.depth();
+  p.a += blockIdx.y * p.stride_a;  // grid.y: the batch
+  p.b += blockIdx.y * p.stride_b;
+  p.c += blockIdx.y * p.stride_c;
 
   loader_a load_a(p.a, first_row, p.m, p.a_row(), p.a_col());
   loader_b load_b(p.b, first_col, p.n, p.b_col(), p.b_row());
@@ -225,7 +228,7 @@ struct large_tile {
 
   template <class T>
   static support supports(const problem<T>& p) {
-    if (p.batch != 1) return {"computes one product, not a batch"};
+    if (p.batch > 65535) return {"batch exceeds grid.y"};
     return {};
   }
 
@@ -242,11 +245,13 @@ struct large_tile {
   /// The same with a tuning of the caller's choice.
   template <class Tuning>
   static cudaError_t launch_tuned(const problem<float>& p, cudaStream_t stream) {
-    const auto wide = [](const float* base, std::int64_t ld, std::int64_t width, bool along_k) {
-      return !along_k && width % 4 == 0 && ld % 4 == 0 && detail::is_float4_aligned(base);
+    const auto wide = [&](const float* base, std::int64_t ld, std::int64_t width, bool along_k,
+                          std::int64_t stride) {
+      return !along_k && width % 4 == 0 && ld % 4 == 0 && detail::is_float4_aligned(base) &&
+             (p.batch == 1 || stride % 4 == 0);
     };
-    const bool wide_a = wide(p.a, p.lda, p.m, p.trans_a == transpose::no);
-    const bool wide_b = wide(p.b, p.ldb, p.n, p.trans_b == transpose::yes);
+    const bool wide_a = wide(p.a, p.lda, p.m, p.trans_a == transpose::no, p.stride_a);
+    const bool wide_b = wide(p.b, p.ldb, p.n, p.trans_b == transpose::yes, p.stride_b);
     if (wide_b) {
       return wide_a ? launch_wide<Tuning, true, true>(p, stream)
                     : launch_wide<Tuning, false, true>(p, stream);
@@ -263,7 +268,7 @@ struct large_tile {
     if (blocks > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
     constexpr int stage_floats = Tuning::block_k * (Tuning::block_m + 4 + Tuning::block_n + 4);
     return warpladder::launch(large_tile_kernel<Tuning, WideA, WideB>,
-                              {.grid = dim3(unsigned(blocks)),
+                              {.grid = dim3(unsigned(blocks), unsigned(p.batch)),
                                .block = dim3(Tuning::threads),
                                .shared_bytes = Tuning::stages * stage_floats * sizeof(float),
                                .stream = stream},

@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   const int warp_col = warp % warps_n * tuning::warp_n + (lane % 2 + lane / 16 * 2) * 4;
   const float* from_a = nullptr;
   const float* from_b = nullptr;
-  alignas(16) float a[2][thread_m], b[2][thread_n];
+  alignas(16) float a[2][thread_m] = {}, b[2][thread_n] = {};
   const auto begin_tile = [&](int k_tile) {
     from_a = tiles_a.k_major(k_tile) + warp_row;
     from_b = tiles_b.k_major(k_tile) + warp_col;

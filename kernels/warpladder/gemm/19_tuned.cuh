@@ -23,6 +23,7 @@
 #include <warpladder/gemm/16_cluster_split_k.cuh>
 #include <warpladder/gemm/17_batched.cuh>
 #include <warpladder/gemm/18_stream_k.cuh>
+#include <warpladder/gemm/detail/pack.cuh>
 
 namespace warpladder::gemm {
 
@@ -40,27 +41,31 @@ struct tuned_method {
   int min_compute_capability;
   tuned_sharing sharing;
   int tile_m, tile_n;
-  double launch_us;       ///< with everything that does not depend on k
-  double us_per_k;        ///< per 1000 k, once
-  double us_per_block_k;  ///< per 1000 k and block of the busiest multiprocessor
+  double launch_us;          ///< with everything that does not depend on k
+  double us_per_k;           ///< per 1000 k, once
+  double us_per_block_k;     ///< per 1000 k and block of the busiest multiprocessor
+  double us_per_scratch_mb;  ///< per million bytes of workspace: partial products written and read
+  bool needs_alignment;      ///< works on packed copies of operands that are not 16-byte aligned
   bool (*fits)(const problem<float>&);
   std::size_t (*workspace_bytes)(const problem<float>&);
   cudaError_t (*launch)(const problem<float>&, cudaStream_t, workspace_view);
 
-  double microseconds(const problem<float>& p, int multiprocessors) const {
+  double microseconds(const problem<float>& p, int multiprocessors, std::size_t pack_bytes) const {
     const double k = p.depth() / 1000.0;
     const double tiles =
         double(ceil_div<std::int64_t>(p.m, tile_m)) * double(ceil_div<std::int64_t>(p.n, tile_n));
+    double us = launch_us + us_per_scratch_mb * 1e-6 * double(workspace_bytes(p));
+    if (pack_bytes > 0) us += 2.0 + 1e-6 * double(pack_bytes);  // one launch; read and write
     switch (sharing) {
       case tuned_sharing::tiles: {
         const double busiest = double(std::int64_t((tiles - 1) / multiprocessors) + 1);
-        return launch_us + k * (us_per_k + us_per_block_k * busiest);
+        return us + k * (us_per_k + us_per_block_k * busiest);
       }
       case tuned_sharing::evenly:
-        return launch_us + k * us_per_block_k * tiles / multiprocessors;
+        return us + k * us_per_block_k * tiles / multiprocessors;
       default: {
         const double mb = 4e-6 * (double(p.m) * p.k + double(p.k) * p.n + double(p.m) * p.n);
-        return launch_us + us_per_k * mb;
+        return us + us_per_k * mb;
       }
     }
   }
@@ -80,6 +85,11 @@ inline bool tuned_fits_skinny(const problem<float>& p) {
 }
 inline std::size_t tuned_no_workspace(const problem<float>&) {
   return 0;
+}
+
+/// Splitting pays while C is small against the products.
+inline bool tuned_fits_split(const problem<float>& p) {
+  return p.m * p.n <= std::int64_t{1} << 21 && tuned_fits_rows(p);
 }
 
 template <class Tuning>
@@ -157,6 +167,26 @@ struct tuned_tensor_slices {
   }
 };
 
+/// split_k with about one block per multiprocessor.
+template <class Tuning>
+struct tuned_split {
+  static int count(const problem<float>& p) {
+    device_facts device;
+    if (p.is_empty() || query_device(device) != cudaSuccess) return 1;
+    const std::int64_t tiles =
+        ceil_div<std::int64_t>(p.m, Tuning::tile_m) * ceil_div<std::int64_t>(p.n, Tuning::tile_n);
+    return int(
+        std::clamp<std::int64_t>(device.multiprocessors / tiles, 1, std::max(1, p.depth() / 64)));
+  }
+  static std::size_t workspace_bytes(const problem<float>& p) {
+    const int splits = count(p);
+    return splits == 1 ? 0 : std::size_t(splits) * p.m * p.n * sizeof(float);
+  }
+  static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
+    return split_k::launch_tuned<Tuning>(p, stream, scratch, count(p));
+  }
+};
+
 using tuned_tensor_large = tensor_copy_tuning<128, 256, 64, 64, 64, 1>;
 using tuned_tensor_64x128 = tensor_copy_tuning<64, 128, 32, 64, 32, 4>;
 using tuned_tensor_64x64 = tensor_copy_tuning<64, 64, 32, 32, 32, 4>;
@@ -166,61 +196,65 @@ using tuned_slice_16x32 = slice_k_tuning<16, 32, 4, 4, 8, 64, 3>;
 using tuned_slice_32x32 = slice_k_tuning<32, 32, 8, 4, 8, 64, 3>;
 using tuned_slice_16x64 = slice_k_tuning<16, 64, 4, 8, 8, 64, 3>;
 using tuned_slice_64x16 = slice_k_tuning<64, 16, 8, 4, 8, 64, 3>;
+using tuned_split_64x64 = tuned_split<slice_k_tuning<64, 64, 8, 4, 2, 32, 4>>;
 using tuned_large_64x128 = large_tile_tuning<64, 128, 16, 64, 32, 4, 3>;
 using tuned_large_64x64 = large_tile_tuning<64, 64, 16, 32, 32, 4, 4>;
 using tuned_slices_64x128 = tuned_tensor_slices<tuned_tensor_64x128>;
 
+// clang-format off
 inline constexpr tuned_method tuned_methods[] = {
-    {"14_slice_k 16x16", 80, tuned_sharing::tiles, 16, 16, 1.5, 2.0, 6.2, tuned_fits_rows,
-     tuned_no_workspace, tuned_slice<tuned_slice_16x16>},
-    {"14_slice_k 16x32", 80, tuned_sharing::tiles, 16, 32, 1.9, 1.3, 7.5, tuned_fits_rows,
-     tuned_no_workspace, tuned_slice<tuned_slice_16x32>},
-    {"14_slice_k 32x32", 80, tuned_sharing::tiles, 32, 32, 3.0, 0, 10.6, tuned_fits_rows,
-     tuned_no_workspace, tuned_slice<tuned_slice_32x32>},
-    {"13_skinny", 75, tuned_sharing::bytes, 1, 1, 1.5, 0.345, 0, tuned_fits_skinny,
-     tuned_no_workspace, skinny::launch},
-    {"16_cluster_split_k 16x64", 90, tuned_sharing::bytes, 16, 64, 5.0, 0.385, 0,
-     [](const problem<float>& p) { return p.m <= 16 && p.n >= 2048; }, tuned_no_workspace,
-     tuned_cluster<tuned_slice_16x64>},
-    {"16_cluster_split_k 64x16", 90, tuned_sharing::bytes, 64, 16, 5.0, 0.45, 0,
-     [](const problem<float>& p) { return p.n <= 16 && p.m >= 2048 && p.m <= 65535 * 16; },
+    {"14_slice_k 16x16", 80, tuned_sharing::tiles, 16, 16, 1.5, 2.0, 6.2, 0, false,
+     tuned_fits_rows, tuned_no_workspace, tuned_slice<tuned_slice_16x16>},
+    {"14_slice_k 16x32", 80, tuned_sharing::tiles, 16, 32, 1.9, 1.3, 7.5, 0, false,
+     tuned_fits_rows, tuned_no_workspace, tuned_slice<tuned_slice_16x32>},
+    {"14_slice_k 32x32", 80, tuned_sharing::tiles, 32, 32, 2.6, 0, 10.6, 0, false,
+     tuned_fits_rows, tuned_no_workspace, tuned_slice<tuned_slice_32x32>},
+    {"13_skinny", 75, tuned_sharing::bytes, 1, 1, 1.5, 0.345, 0, 0, false,
+     tuned_fits_skinny, tuned_no_workspace, skinny::launch},
+    {"16_cluster_split_k 16x64", 90, tuned_sharing::bytes, 16, 64, 5.0, 0.385, 0, 0, false,
+     [](const problem<float>& p) { return p.m <= 16 && p.n >= 2048; },
+     tuned_no_workspace, tuned_cluster<tuned_slice_16x64>},
+    {"16_cluster_split_k 64x16", 90, tuned_sharing::bytes, 64, 16, 5.0, 0.45, 0, 0, false,
+     [](const problem<float>& p) { return p.n <= 16 && p.m >= 2048 && tuned_fits_rows(p); },
      tuned_no_workspace, tuned_cluster<tuned_slice_64x16>},
-    {"15_split_k 32x32", 80, tuned_sharing::evenly, 32, 32, 5.0, 0, 10.6,
-     [](const problem<float>& p) { return bool(split_k::supports(p)) && p.m * p.n <= 1 << 18; },
-     split_k::workspace_bytes, split_k::launch},
-    {"15_split_k 64x128", 90, tuned_sharing::evenly, 64, 128, 6.0, 0, 42.0,
-     [](const problem<float>& p) { return tuned_fits_tensor(p) && p.m * p.n <= 1 << 18; },
-     tuned_slices_64x128::workspace_bytes, tuned_slices_64x128::launch},
-    {"12_tensor_copy 32x64", 90, tuned_sharing::tiles, 32, 64, 2.3, 14.5, 10.5, tuned_fits_tensor,
-     tuned_no_workspace, tuned_tensor<tuned_tensor_32x64>},
-    {"12_tensor_copy 64x64", 90, tuned_sharing::tiles, 64, 64, 2.5, 15.0, 20.0, tuned_fits_tensor,
-     tuned_no_workspace, tuned_tensor<tuned_tensor_64x64>},
-    {"12_tensor_copy 64x128", 90, tuned_sharing::tiles, 64, 128, 2.5, 13.0, 40.0, tuned_fits_tensor,
-     tuned_no_workspace, tuned_tensor<tuned_tensor_64x128>},
-    {"12_tensor_copy 128x256", 90, tuned_sharing::tiles, 128, 256, 3.0, 0, 158.5, tuned_fits_tensor,
-     tuned_no_workspace,
+    {"15_split_k 32x32", 80, tuned_sharing::evenly, 32, 32, 6.0, 0, 10.6, 0.6, false,
+     tuned_fits_split, split_k::workspace_bytes, split_k::launch},
+    {"15_split_k 64x64", 80, tuned_sharing::evenly, 64, 64, 5.0, 0, 31.7, 0.6, false,
+     tuned_fits_split, tuned_split_64x64::workspace_bytes, tuned_split_64x64::launch},
+    {"15_split_k 64x128", 90, tuned_sharing::evenly, 64, 128, 6.0, 0, 42.0, 0.6, true,
+     tuned_fits_split, tuned_slices_64x128::workspace_bytes, tuned_slices_64x128::launch},
+    {"12_tensor_copy 32x64", 90, tuned_sharing::tiles, 32, 64, 2.3, 14.5, 10.5, 0, true,
+     tuned_fits_always, tuned_no_workspace, tuned_tensor<tuned_tensor_32x64>},
+    {"12_tensor_copy 64x64", 90, tuned_sharing::tiles, 64, 64, 2.5, 15.0, 20.0, 0, true,
+     tuned_fits_always, tuned_no_workspace, tuned_tensor<tuned_tensor_64x64>},
+    {"12_tensor_copy 64x128", 90, tuned_sharing::tiles, 64, 128, 2.5, 13.0, 40.0, 0, true,
+     tuned_fits_always, tuned_no_workspace, tuned_tensor<tuned_tensor_64x128>},
+    {"12_tensor_copy 128x256", 90, tuned_sharing::tiles, 128, 256, 3.0, 0, 158.5, 0, true,
+     tuned_fits_always, tuned_no_workspace,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return tensor_copy::launch(p, stream, scratch);
      }},
-    {"18_stream_k 64x64", 90, tuned_sharing::evenly, 64, 64, 15.5, 0, 20.0, tuned_fits_tensor,
-     stream_k::workspace_bytes_tuned<tuned_tensor_64x64>, tuned_stream_k<tuned_tensor_64x64>},
-    {"18_stream_k 128x256", 90, tuned_sharing::evenly, 128, 256, 18.0, 0, 158.5, tuned_fits_tensor,
-     stream_k::workspace_bytes_tuned<tuned_tensor_large>,
+    {"18_stream_k 64x64", 90, tuned_sharing::evenly, 64, 64, 15.5, 0, 20.0, 0, true,
+     tuned_fits_always, stream_k::workspace_bytes_tuned<tuned_tensor_64x64>,
+     tuned_stream_k<tuned_tensor_64x64>},
+    {"18_stream_k 128x256", 90, tuned_sharing::evenly, 128, 256, 18.0, 0, 158.5, 0, true,
+     tuned_fits_always, stream_k::workspace_bytes_tuned<tuned_tensor_large>,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return stream_k::launch(p, stream, scratch);
      }},
-    {"11_large_tile 64x64", 80, tuned_sharing::tiles, 64, 64, 3.0, 17.0, 24.0, tuned_fits_always,
-     tuned_no_workspace, tuned_large<tuned_large_64x64>},
-    {"11_large_tile 64x128", 80, tuned_sharing::tiles, 64, 128, 3.0, 15.0, 45.0, tuned_fits_always,
-     tuned_no_workspace, tuned_large<tuned_large_64x128>},
-    {"11_large_tile 128x256", 80, tuned_sharing::tiles, 128, 256, 3.5, 0, 172.0, tuned_fits_always,
-     tuned_no_workspace, tuned_large<large_tile::tuning>},
-    {"05_thread_tile_2d", 75, tuned_sharing::tiles, 128, 128, 4.0, 0, 200.0, tuned_fits_always,
-     tuned_no_workspace,
+    {"11_large_tile 64x64", 80, tuned_sharing::tiles, 64, 64, 3.0, 17.0, 24.0, 0, false,
+     tuned_fits_always, tuned_no_workspace, tuned_large<tuned_large_64x64>},
+    {"11_large_tile 64x128", 80, tuned_sharing::tiles, 64, 128, 3.0, 15.0, 53.0, 0, false,
+     tuned_fits_always, tuned_no_workspace, tuned_large<tuned_large_64x128>},
+    {"11_large_tile 128x256", 80, tuned_sharing::tiles, 128, 256, 3.5, 0, 175.0, 0, false,
+     tuned_fits_always, tuned_no_workspace, tuned_large<large_tile::tuning>},
+    {"05_thread_tile_2d", 75, tuned_sharing::tiles, 128, 128, 4.0, 0, 200.0, 0, false,
+     tuned_fits_always, tuned_no_workspace,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return thread_tile_2d::launch(p, stream, scratch);
      }},
 };
+// clang-format on
 
 }  // namespace detail
 
@@ -230,21 +264,23 @@ struct tuned {
   /// The method for one product on this device with so much workspace.
   static const detail::tuned_method& choose(const problem<float>& p, const device_facts& device,
                                             std::size_t workspace) {
+    const std::size_t pack_bytes = detail::packing(p).bytes();
     const detail::tuned_method* best = nullptr;
     double best_us = std::numeric_limits<double>::infinity();
     for (const auto& method : detail::tuned_methods) {
       if (device.compute_capability < method.min_compute_capability || !method.fits(p)) continue;
-      const double us = method.microseconds(p, device.multiprocessors);
-      if (us >= best_us || method.workspace_bytes(p) > workspace) continue;
+      const std::size_t pack = method.needs_alignment ? pack_bytes : 0;
+      const double us = method.microseconds(p, device.multiprocessors, pack);
+      if (us >= best_us || pack + method.workspace_bytes(p) > workspace) continue;
       best = &method;
       best_us = us;
     }
     return *best;  // the last method fits everything
   }
 
-  /// Many small products go to 17 batched, which fills the machine with them; larger ones fill it
-  /// alone and run one after the other.
-  static bool is_batched(const problem<float>& p) {
+  /// Small products fill the machine together, in one launch; larger ones do so alone, and run one
+  /// after the other.
+  static bool runs_together(const problem<float>& p) {
     constexpr double small = 384.0 * 384.0 * 384.0;
     return p.batch > 1 && double(p.m) * double(p.n) * p.depth() <= small && batched::supports(p);
   }
@@ -253,22 +289,29 @@ struct tuned {
 
   static std::size_t workspace_bytes(const problem<float>& p) {
     device_facts device;
-    if (p.is_empty() || is_batched(p) || query_device(device) != cudaSuccess) return 0;
-    return choose(p, device, std::numeric_limits<std::size_t>::max()).workspace_bytes(p);
+    if (p.is_empty() || runs_together(p) || query_device(device) != cudaSuccess) return 0;
+    problem<float> one = p;
+    one.batch = 1;
+    const auto& method = choose(one, device, std::numeric_limits<std::size_t>::max());
+    return (method.needs_alignment ? detail::packing(one).bytes() : 0) +
+           method.workspace_bytes(one);
   }
 
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
     if (p.is_empty()) return cudaSuccess;
     device_facts device;
     if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
-    if (device.compute_capability >= batched::info.min_compute_capability && is_batched(p))
-      return batched::launch(p, stream, scratch);
+    if (device.compute_capability >= batched::info.min_compute_capability && runs_together(p)) {
+      const bool tiny = std::max(p.m, p.n) <= 32 || !large_tile::supports(p);
+      return tiny ? batched::launch(p, stream, scratch)
+                  : large_tile::launch_tuned<detail::tuned_large_64x64>(p, stream);
+    }
     problem<float> one = p;
     one.batch = 1;
     const std::size_t lent = scratch.data == nullptr ? 0 : scratch.bytes;
     const detail::tuned_method& method = choose(one, device, lent);
     for (std::int64_t i = 0; i < p.batch; ++i) {
-      const cudaError_t status = method.launch(one, stream, scratch);
+      const cudaError_t status = launch_one(method, one, stream, scratch);
       if (status != cudaSuccess) return status;
       one.c += p.stride_c;
       if (p.depth() == 0) continue;  // a and b may be null
@@ -276,6 +319,19 @@ struct tuned {
       one.b += p.stride_b;
     }
     return cudaSuccess;
+  }
+
+ private:
+  static cudaError_t launch_one(const detail::tuned_method& method, const problem<float>& p,
+                                cudaStream_t stream, workspace_view scratch) {
+    if (!method.needs_alignment) return method.launch(p, stream, scratch);
+    const detail::packing pack(p, scratch.data);
+    if (pack.bytes() == 0) return method.launch(p, stream, scratch);
+    const cudaError_t status = pack.launch(stream);
+    if (status != cudaSuccess) return status;
+    return method.launch(
+        pack.packed, stream,
+        {static_cast<char*>(scratch.data) + pack.bytes(), scratch.bytes - pack.bytes()});
   }
 };
 
