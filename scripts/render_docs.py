@@ -47,7 +47,7 @@ CHINESE = {
     "rung": "阶", "idea": "思路", "shape": "形状", "time": "时间", "rate": "速率",
     "% of ceiling": "占实测上限", "x cuBLAS": "相对 cuBLAS", "chosen": "选用", "method": "方法",
     "stream": "流", "graph": "graph", "cold": "冷缓存", "cuBLAS time": "cuBLAS 时间",
-    "round trip": "往返", "host call": "主机调用", "µs per product": "每个乘积的 µs 数",
+    "round trip": "调用并等待", "host call": "主机侧", "µs per product": "单次乘法耗时（µs）",
     "first call": "首次调用", "second call": "第二次调用",
     "largest error / gamma_K": "最大误差 / γ_K", "normwise, K = 4096": "范数相对误差，K = 4096",
     "one stream": "单流", "two streams": "两流并发", "equal": "逐位相同", "differs at K = ": "不同：K = ",
@@ -471,7 +471,7 @@ def latency_answer(page):
                     for name, runs in crossings)
                 lines.append(f"* {how}, at N = {small}: {facts}. {wins}.")
         title = gpu.latency["context"]["gpu"]
-        title += "，每个乘积：" if page.chinese else ", per product:"
+        title += "，单次乘法耗时：" if page.chinese else ", per product:"
         body = "\n".join(lines)
         return f"{title}\n\n{body}\n\n{provenance([gpu.latency['context']])}"
     return page.per_gpu(render)

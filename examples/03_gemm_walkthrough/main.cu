@@ -41,6 +41,10 @@ std::optional<loads> loads_per_multiply_add() {
     double thread_m = 1, thread_n = 1;
     if constexpr (requires { Rung::tuning::thread_m; }) thread_m = Rung::tuning::thread_m;
     if constexpr (requires { Rung::tuning::thread_n; }) thread_n = Rung::tuning::thread_n;
+    if constexpr (requires { Rung::tuning::warp_m; } && !requires { Rung::tuning::thread_m; }) {
+      thread_m = Rung::tuning::warp_m / 8.0;  // from rung 11 on a warp's lanes stand 8 x 4
+      thread_n = Rung::tuning::warp_n / 4.0;
+    }
     return loads{1.0 / Rung::tuning::block_m + 1.0 / Rung::tuning::block_n,
                  1 / thread_m + 1 / thread_n};
   } else if constexpr (requires { Rung::tuning::block_rows; }) {
@@ -159,6 +163,8 @@ device_buffer<float> random_matrix(std::size_t size) {
   for (float& value : values) value = std::uniform_real_distribution<float>(-1, 1)(random);
   device_buffer<float> matrix(size);
   WARPLADDER_TRY(cudaMemcpy(matrix.data(), values.data(), size * sizeof(float), cudaMemcpyDefault));
+  // Back when the last bytes are staged; a stream of our own would not wait until they are there.
+  WARPLADDER_TRY(cudaStreamSynchronize(cudaStream_t{}));
   return matrix;
 }
 

@@ -2,11 +2,11 @@
 //
 // The one translation unit that instantiates the GEMM ladder: once per backend.
 
-#include "gemm.hpp"
-
 #include <warpladder/gemm.cuh>
 #include <warpladder/gemm/ladder.cuh>
 #include <warpladder/gemm/verify.cuh>
+
+#include "gemm.hpp"
 
 namespace warpladder::tables {
 
@@ -43,11 +43,11 @@ cudaError_t gemm_verify(const gemm::problem<T>& problem, const T* before,
   return gemm::verify(problem, before, result, stream);
 }
 
-#define WARPLADDER_INSTANTIATE(T)                                                               \
-  template cudaError_t gemm_run(const gemm::problem<T>&, cudaStream_t, workspace_view);         \
-  template std::size_t gemm_workspace_bytes(const gemm::problem<T>&);                           \
-  template std::string gemm_choice(const gemm::problem<T>&, workspace_view);                    \
-  template cudaError_t gemm_verify(const gemm::problem<T>&, const T*, gemm::verification*,      \
+#define WARPLADDER_INSTANTIATE(T)                                                          \
+  template cudaError_t gemm_run(const gemm::problem<T>&, cudaStream_t, workspace_view);    \
+  template std::size_t gemm_workspace_bytes(const gemm::problem<T>&);                      \
+  template std::string gemm_choice(const gemm::problem<T>&, workspace_view);               \
+  template cudaError_t gemm_verify(const gemm::problem<T>&, const T*, gemm::verification*, \
                                    cudaStream_t);
 WARPLADDER_INSTANTIATE(float)
 WARPLADDER_INSTANTIATE(double)

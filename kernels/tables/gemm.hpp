@@ -4,12 +4,11 @@
 // Internal, not installed: a product includes <warpladder/gemm.cuh> instead.
 #pragma once
 
+#include <span>
+#include <string>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/gemm/problem.hpp>
 #include <warpladder/gemm/verification.hpp>
-
-#include <span>
-#include <string>
 
 namespace warpladder::tables {
 

@@ -245,6 +245,8 @@ void block::poison_shared_memory() {
   }
   if (segment == nullptr) return;  // never touched by this OS thread: nothing stale in it
   for (const shared_variable& v : symbols.variables) {
+    // Thread-local storage may lie where an earlier OS thread had its stack, marks and all.
+    sanitizer::unpoison(segment->address + v.offset, v.bytes);
     std::memset(segment->address + v.offset, 0xFF, v.bytes);
   }
 }

@@ -48,7 +48,8 @@ inline std::ostream& operator<<(std::ostream& out, const gemm_case& c) {
 }
 
 /// Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014. The engines and
-/// distributions of <random> would take longer to fill large matrices than the GPU to multiply them.
+/// distributions of <random> would take longer to fill large matrices than the GPU to multiply
+/// them.
 struct splitmix64 {
   std::uint64_t state;
 
@@ -183,10 +184,9 @@ class gemm_operands {
     if (first_wrong < elements) {
       const auto [row, col, batch] = position(first_wrong);
       const answer want = reference(row, col, batch);
-      return ::testing::AssertionFailure()
-             << "C(" << row << ", " << col << ") of product " << batch << " is "
-             << result[c_index(row, col, batch)] << ", expected " << want.value << " +- "
-             << want.bound;
+      return ::testing::AssertionFailure() << "C(" << row << ", " << col << ") of product " << batch
+                                           << " is " << result[c_index(row, col, batch)]
+                                           << ", expected " << want.value << " +- " << want.bound;
     }
     if (!outside.same_bits(c_)) {
       return ::testing::AssertionFailure() << "memory outside of C was written, at element "

@@ -11,12 +11,11 @@
 // float inputs computes in float32): the same arithmetic as the rungs above.
 #pragma once
 
-#include <warpladder/core/rung.hpp>
-#include <warpladder/gemm/problem.hpp>
-
 #include <cublas_v2.h>
 
 #include <type_traits>
+#include <warpladder/core/rung.hpp>
+#include <warpladder/gemm/problem.hpp>
 
 namespace warpladder::gemm {
 

@@ -41,28 +41,37 @@ struct tuned_method {
   int min_compute_capability;
   tuned_sharing sharing;
   int tile_m, tile_n;
-  double launch_us;          ///< with everything that does not depend on k
-  double us_per_k;           ///< per 1000 k, once
-  double us_per_block_k;     ///< per 1000 k and block of the busiest multiprocessor
-  double us_per_scratch_mb;  ///< per million bytes of workspace: partial products written and read
-  bool needs_alignment;      ///< works on packed copies of operands that are not 16-byte aligned
+  double launch_us;       ///< with everything that does not depend on k
+  double us_per_k;        ///< per 1000 k, once
+  double us_per_block_k;  ///< per 1000 k and block of the busiest multiprocessor
+  bool needs_alignment;   ///< works on packed copies of operands that are not 16-byte aligned
   bool (*fits)(const problem<float>&);
+  int (*splits)(const problem<float>&);  ///< of k; nullptr: not a split-k
   std::size_t (*workspace_bytes)(const problem<float>&);
   cudaError_t (*launch)(const problem<float>&, cudaStream_t, workspace_view);
 
   double microseconds(const problem<float>& p, int multiprocessors, std::size_t pack_bytes) const {
-    const double k = p.depth() / 1000.0;
-    const double tiles =
+    double us = launch_us, k = p.depth() / 1000.0;
+    double tiles =
         double(ceil_div<std::int64_t>(p.m, tile_m)) * double(ceil_div<std::int64_t>(p.n, tile_n));
-    double us = launch_us + us_per_scratch_mb * 1e-6 * double(workspace_bytes(p));
-    if (pack_bytes > 0) us += 2.0 + 1e-6 * double(pack_bytes);  // one launch; read and write
+    if (pack_bytes > 0) us += 4.0 + 1e-6 * double(pack_bytes);  // one launch; read and write
+    if (splits != nullptr) {
+      const int count = splits(p);
+      us += 0.03 * count + 0.6e-6 * double(workspace_bytes(p));  // written, read and added
+      k /= count;
+      tiles *= count;
+    }
     switch (sharing) {
       case tuned_sharing::tiles: {
         const double busiest = double(std::int64_t((tiles - 1) / multiprocessors) + 1);
         return us + k * (us_per_k + us_per_block_k * busiest);
       }
-      case tuned_sharing::evenly:
-        return us + k * us_per_block_k * tiles / multiprocessors;
+      case tuned_sharing::evenly: {
+        // Beyond two pieces per tile the hand-over of partial tiles becomes a chain.
+        const double pieces = multiprocessors / tiles;
+        return us + (pieces > 1 ? 8 * (pieces - 1) : 0) +
+               k * us_per_block_k * tiles / multiprocessors;
+      }
       default: {
         const double mb = 4e-6 * (double(p.m) * p.k + double(p.k) * p.n + double(p.m) * p.n);
         return us + us_per_k * mb;
@@ -133,57 +142,57 @@ cudaError_t tuned_stream_k(const problem<float>& p, cudaStream_t stream, workspa
   });
 }
 
-/// split_k with the tiles of tensor_copy: enough slices of k for two blocks per multiprocessor.
-template <class Tuning>
-struct tuned_tensor_slices {
+/// Into how many parts to cut k so that `tiles` tiles become about `Waves` blocks for every
+/// multiprocessor, none with less than 64 k.
+template <int Waves, int TileM, int TileN>
+int tuned_split_count(const problem<float>& p) {
+  device_facts device;
+  if (p.is_empty() || query_device(device) != cudaSuccess) return 1;
+  const std::int64_t tiles =
+      ceil_div<std::int64_t>(p.m, TileM) * ceil_div<std::int64_t>(p.n, TileN);
+  const std::int64_t most = std::max(1, p.depth() / 64);
+  return int(std::clamp<std::int64_t>(Waves * device.multiprocessors / tiles, 1, most));
+}
+
+template <int Waves, class Tuning>
+struct tuned_split {
   static int count(const problem<float>& p) {
-    device_facts device;
-    if (p.is_empty() || query_device(device) != cudaSuccess) return 1;
-    const std::int64_t tiles =
-        ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
-    const std::int64_t wanted = 2 * device.multiprocessors / tiles;
-    return int(std::clamp<std::int64_t>(wanted, 1, std::max(1, p.depth() / 128)));
+    return tuned_split_count<Waves, Tuning::tile_m, Tuning::tile_n>(p);
   }
+  static bool fits(const problem<float>& p) { return tuned_fits_split(p) && count(p) > 1; }
   static std::size_t workspace_bytes(const problem<float>& p) {
-    const int slices = count(p);
-    return slices == 1 ? 0 : std::size_t(slices) * p.m * p.n * sizeof(float);
+    return std::size_t(count(p)) * p.m * p.n * sizeof(float);
   }
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
-    const int slices = count(p);
-    if (slices == 1) return tuned_tensor<Tuning>(p, stream, scratch);
+    return split_k::launch_tuned<Tuning>(p, stream, scratch, count(p));
+  }
+};
+
+/// split_k with the tiles of tensor_copy.
+template <int Waves, class Tuning>
+struct tuned_tensor_split {
+  static int count(const problem<float>& p) {
+    return tuned_split_count<Waves, Tuning::block_m, Tuning::block_n>(p);
+  }
+  static bool fits(const problem<float>& p) { return tuned_fits_split(p) && count(p) > 1; }
+  static std::size_t workspace_bytes(const problem<float>& p) {
+    return std::size_t(count(p)) * p.m * p.n * sizeof(float);
+  }
+  static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
     if (scratch.bytes < workspace_bytes(p)) return cudaErrorInvalidValue;
+    const int splits = count(p);
     auto* const partial = static_cast<float*>(scratch.data);
     problem<float> slice = p;
-    slice.k = round_up<std::int64_t>(ceil_div<std::int64_t>(p.k, slices), 4);
+    slice.k = round_up<std::int64_t>(ceil_div<std::int64_t>(p.k, splits), 4);
     slice.alpha = 1;
     slice.beta = 0;
     slice.c = partial;
     slice.ldc = p.n;
     slice.stride_c = p.m * p.n;
     const cudaError_t status = tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
-      return tensor_copy::launch_slices<Tuning, TurnA, TurnB>(slice, p.k, slices, stream);
+      return tensor_copy::launch_slices<Tuning, TurnA, TurnB>(slice, p.k, splits, stream);
     });
-    return status != cudaSuccess ? status : split_k::add_up(p, partial, slices, stream);
-  }
-};
-
-/// split_k with about one block per multiprocessor.
-template <class Tuning>
-struct tuned_split {
-  static int count(const problem<float>& p) {
-    device_facts device;
-    if (p.is_empty() || query_device(device) != cudaSuccess) return 1;
-    const std::int64_t tiles =
-        ceil_div<std::int64_t>(p.m, Tuning::tile_m) * ceil_div<std::int64_t>(p.n, Tuning::tile_n);
-    return int(
-        std::clamp<std::int64_t>(device.multiprocessors / tiles, 1, std::max(1, p.depth() / 64)));
-  }
-  static std::size_t workspace_bytes(const problem<float>& p) {
-    const int splits = count(p);
-    return splits == 1 ? 0 : std::size_t(splits) * p.m * p.n * sizeof(float);
-  }
-  static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
-    return split_k::launch_tuned<Tuning>(p, stream, scratch, count(p));
+    return status != cudaSuccess ? status : split_k::add_up(p, partial, splits, stream);
   }
 };
 
@@ -196,60 +205,69 @@ using tuned_slice_16x32 = slice_k_tuning<16, 32, 4, 4, 8, 64, 3>;
 using tuned_slice_32x32 = slice_k_tuning<32, 32, 8, 4, 8, 64, 3>;
 using tuned_slice_16x64 = slice_k_tuning<16, 64, 4, 8, 8, 64, 3>;
 using tuned_slice_64x16 = slice_k_tuning<64, 16, 8, 4, 8, 64, 3>;
-using tuned_split_64x64 = tuned_split<slice_k_tuning<64, 64, 8, 4, 2, 32, 4>>;
+using tuned_slice_64x64 = slice_k_tuning<64, 64, 8, 4, 2, 32, 4>;
+using tuned_split_32x32 = tuned_split<1, tuned_slice_32x32>;
+using tuned_split_64x64 = tuned_split<1, tuned_slice_64x64>;
+using tuned_split_64x64_twice = tuned_split<2, tuned_slice_64x64>;
 using tuned_large_64x128 = large_tile_tuning<64, 128, 16, 64, 32, 4, 3>;
 using tuned_large_64x64 = large_tile_tuning<64, 64, 16, 32, 32, 4, 4>;
-using tuned_slices_64x128 = tuned_tensor_slices<tuned_tensor_64x128>;
+using tuned_tensor_split_64x128 = tuned_tensor_split<2, tuned_tensor_64x128>;
 
 // clang-format off
 inline constexpr tuned_method tuned_methods[] = {
-    {"14_slice_k 16x16", 80, tuned_sharing::tiles, 16, 16, 1.5, 2.0, 6.2, 0, false,
-     tuned_fits_rows, tuned_no_workspace, tuned_slice<tuned_slice_16x16>},
-    {"14_slice_k 16x32", 80, tuned_sharing::tiles, 16, 32, 1.9, 1.3, 7.5, 0, false,
-     tuned_fits_rows, tuned_no_workspace, tuned_slice<tuned_slice_16x32>},
-    {"14_slice_k 32x32", 80, tuned_sharing::tiles, 32, 32, 2.6, 0, 10.6, 0, false,
-     tuned_fits_rows, tuned_no_workspace, tuned_slice<tuned_slice_32x32>},
-    {"13_skinny", 75, tuned_sharing::bytes, 1, 1, 1.5, 0.345, 0, 0, false,
-     tuned_fits_skinny, tuned_no_workspace, skinny::launch},
-    {"16_cluster_split_k 16x64", 90, tuned_sharing::bytes, 16, 64, 5.0, 0.385, 0, 0, false,
+    {"14_slice_k 16x16", 80, tuned_sharing::tiles, 16, 16, 1.5, 2.0, 6.2, false,
+     tuned_fits_rows, nullptr, tuned_no_workspace, tuned_slice<tuned_slice_16x16>},
+    {"14_slice_k 16x32", 80, tuned_sharing::tiles, 16, 32, 1.9, 1.3, 7.5, false,
+     tuned_fits_rows, nullptr, tuned_no_workspace, tuned_slice<tuned_slice_16x32>},
+    {"14_slice_k 32x32", 80, tuned_sharing::tiles, 32, 32, 2.6, 0, 10.6, false,
+     tuned_fits_rows, nullptr, tuned_no_workspace, tuned_slice<tuned_slice_32x32>},
+    {"13_skinny", 75, tuned_sharing::bytes, 1, 1, 1.5, 0.345, 0, false,
+     tuned_fits_skinny, nullptr, tuned_no_workspace, skinny::launch},
+    {"16_cluster_split_k 16x64", 90, tuned_sharing::bytes, 16, 64, 5.0, 0.385, 0, false,
      [](const problem<float>& p) { return p.m <= 16 && p.n >= 2048; },
-     tuned_no_workspace, tuned_cluster<tuned_slice_16x64>},
-    {"16_cluster_split_k 64x16", 90, tuned_sharing::bytes, 64, 16, 5.0, 0.45, 0, 0, false,
+     nullptr, tuned_no_workspace, tuned_cluster<tuned_slice_16x64>},
+    {"16_cluster_split_k 64x16", 90, tuned_sharing::bytes, 64, 16, 5.0, 0.45, 0, false,
      [](const problem<float>& p) { return p.n <= 16 && p.m >= 2048 && tuned_fits_rows(p); },
-     tuned_no_workspace, tuned_cluster<tuned_slice_64x16>},
-    {"15_split_k 32x32", 80, tuned_sharing::evenly, 32, 32, 6.0, 0, 10.6, 0.6, false,
-     tuned_fits_split, split_k::workspace_bytes, split_k::launch},
-    {"15_split_k 64x64", 80, tuned_sharing::evenly, 64, 64, 5.0, 0, 31.7, 0.6, false,
-     tuned_fits_split, tuned_split_64x64::workspace_bytes, tuned_split_64x64::launch},
-    {"15_split_k 64x128", 90, tuned_sharing::evenly, 64, 128, 6.0, 0, 42.0, 0.6, true,
-     tuned_fits_split, tuned_slices_64x128::workspace_bytes, tuned_slices_64x128::launch},
-    {"12_tensor_copy 32x64", 90, tuned_sharing::tiles, 32, 64, 2.3, 14.5, 10.5, 0, true,
-     tuned_fits_always, tuned_no_workspace, tuned_tensor<tuned_tensor_32x64>},
-    {"12_tensor_copy 64x64", 90, tuned_sharing::tiles, 64, 64, 2.5, 15.0, 20.0, 0, true,
-     tuned_fits_always, tuned_no_workspace, tuned_tensor<tuned_tensor_64x64>},
-    {"12_tensor_copy 64x128", 90, tuned_sharing::tiles, 64, 128, 2.5, 13.0, 40.0, 0, true,
-     tuned_fits_always, tuned_no_workspace, tuned_tensor<tuned_tensor_64x128>},
-    {"12_tensor_copy 128x256", 90, tuned_sharing::tiles, 128, 256, 3.0, 0, 158.5, 0, true,
-     tuned_fits_always, tuned_no_workspace,
+     nullptr, tuned_no_workspace, tuned_cluster<tuned_slice_64x16>},
+    {"15_split_k 32x32", 80, tuned_sharing::tiles, 32, 32, 5.0, 0, 10.6, false,
+     tuned_split_32x32::fits, tuned_split_32x32::count,
+     tuned_split_32x32::workspace_bytes, tuned_split_32x32::launch},
+    {"15_split_k 64x64", 80, tuned_sharing::tiles, 64, 64, 5.0, 0, 30.0, false,
+     tuned_split_64x64::fits, tuned_split_64x64::count,
+     tuned_split_64x64::workspace_bytes, tuned_split_64x64::launch},
+    {"15_split_k 64x64 twice", 80, tuned_sharing::tiles, 64, 64, 5.0, 0, 30.3, false,
+     tuned_split_64x64_twice::fits, tuned_split_64x64_twice::count,
+     tuned_split_64x64_twice::workspace_bytes, tuned_split_64x64_twice::launch},
+    {"15_split_k 64x128", 90, tuned_sharing::tiles, 64, 128, 4.0, 13.0, 38.0, true,
+     tuned_tensor_split_64x128::fits, tuned_tensor_split_64x128::count,
+     tuned_tensor_split_64x128::workspace_bytes, tuned_tensor_split_64x128::launch},
+    {"12_tensor_copy 32x64", 90, tuned_sharing::tiles, 32, 64, 2.3, 14.5, 10.5, true,
+     tuned_fits_always, nullptr, tuned_no_workspace, tuned_tensor<tuned_tensor_32x64>},
+    {"12_tensor_copy 64x64", 90, tuned_sharing::tiles, 64, 64, 2.5, 15.0, 20.0, true,
+     tuned_fits_always, nullptr, tuned_no_workspace, tuned_tensor<tuned_tensor_64x64>},
+    {"12_tensor_copy 64x128", 90, tuned_sharing::tiles, 64, 128, 2.5, 13.0, 40.0, true,
+     tuned_fits_always, nullptr, tuned_no_workspace, tuned_tensor<tuned_tensor_64x128>},
+    {"12_tensor_copy 128x256", 90, tuned_sharing::tiles, 128, 256, 3.0, 0, 158.5, true,
+     tuned_fits_always, nullptr, tuned_no_workspace,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return tensor_copy::launch(p, stream, scratch);
      }},
-    {"18_stream_k 64x64", 90, tuned_sharing::evenly, 64, 64, 15.5, 0, 20.0, 0, true,
-     tuned_fits_always, stream_k::workspace_bytes_tuned<tuned_tensor_64x64>,
+    {"18_stream_k 64x64", 90, tuned_sharing::evenly, 64, 64, 13.5, 0, 22.5, true,
+     tuned_fits_always, nullptr, stream_k::workspace_bytes_tuned<tuned_tensor_64x64>,
      tuned_stream_k<tuned_tensor_64x64>},
-    {"18_stream_k 128x256", 90, tuned_sharing::evenly, 128, 256, 18.0, 0, 158.5, 0, true,
-     tuned_fits_always, stream_k::workspace_bytes_tuned<tuned_tensor_large>,
+    {"18_stream_k 128x256", 90, tuned_sharing::evenly, 128, 256, 17.0, 0, 158.5, true,
+     tuned_fits_always, nullptr, stream_k::workspace_bytes_tuned<tuned_tensor_large>,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return stream_k::launch(p, stream, scratch);
      }},
-    {"11_large_tile 64x64", 80, tuned_sharing::tiles, 64, 64, 3.0, 17.0, 24.0, 0, false,
-     tuned_fits_always, tuned_no_workspace, tuned_large<tuned_large_64x64>},
-    {"11_large_tile 64x128", 80, tuned_sharing::tiles, 64, 128, 3.0, 15.0, 53.0, 0, false,
-     tuned_fits_always, tuned_no_workspace, tuned_large<tuned_large_64x128>},
-    {"11_large_tile 128x256", 80, tuned_sharing::tiles, 128, 256, 3.5, 0, 175.0, 0, false,
-     tuned_fits_always, tuned_no_workspace, tuned_large<large_tile::tuning>},
-    {"05_thread_tile_2d", 75, tuned_sharing::tiles, 128, 128, 4.0, 0, 200.0, 0, false,
-     tuned_fits_always, tuned_no_workspace,
+    {"11_large_tile 64x64", 80, tuned_sharing::tiles, 64, 64, 3.0, 17.0, 24.0, false,
+     tuned_fits_always, nullptr, tuned_no_workspace, tuned_large<tuned_large_64x64>},
+    {"11_large_tile 64x128", 80, tuned_sharing::tiles, 64, 128, 3.0, 15.0, 53.0, false,
+     tuned_fits_always, nullptr, tuned_no_workspace, tuned_large<tuned_large_64x128>},
+    {"11_large_tile 128x256", 80, tuned_sharing::tiles, 128, 256, 3.5, 0, 175.0, false,
+     tuned_fits_always, nullptr, tuned_no_workspace, tuned_large<large_tile::tuning>},
+    {"05_thread_tile_2d", 75, tuned_sharing::tiles, 128, 128, 4.0, 0, 200.0, false,
+     tuned_fits_always, nullptr, tuned_no_workspace,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return thread_tile_2d::launch(p, stream, scratch);
      }},

@@ -104,7 +104,8 @@ std::string_view explain_invalid(const problem<T>& p) {
   if (p.ldb < b_cols || p.ldb < 1)
     return tb ? "ldb must be at least max(1, k): B is transposed, its rows hold k elements"
               : "ldb must be at least max(1, n): the rows of B hold n elements";
-  if (p.ldc < p.n || p.ldc < 1) return "ldc must be at least max(1, n): the rows of C hold n elements";
+  if (p.ldc < p.n || p.ldc < 1)
+    return "ldc must be at least max(1, n): the rows of C hold n elements";
   if (p.is_empty()) return {};
 
   const std::int64_t a_one = detail::matrix_extent(a_rows, a_cols, p.lda);

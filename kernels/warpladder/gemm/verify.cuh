@@ -10,22 +10,21 @@
 // A NaN is right only where the reference has a NaN, an infinity only where it has the same one.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/math.hpp>
 #include <warpladder/gemm/problem.hpp>
 #include <warpladder/gemm/verification.hpp>
 
-#include <cmath>
-#include <cstdint>
-#include <limits>
-
 namespace warpladder::gemm {
 
 /// One thread per element of C; `before` holds C as it was (same layout), read only if beta != 0.
 template <class T>
-__global__ void __launch_bounds__(256) verify_kernel(problem<T> p, const T* before,
-                                                     double unit_roundoff, double smallest,
-                                                     double largest, verification* result) {
+__global__ void __launch_bounds__(256)
+    verify_kernel(problem<T> p, const T* before, double unit_roundoff, double smallest,
+                  double largest, verification* result) {
   const std::int64_t tiles_across = (p.n + 31) / 32;
   const std::int64_t row = std::int64_t(blockIdx.x / tiles_across) * 8 + threadIdx.y;
   const std::int64_t col = std::int64_t(blockIdx.x % tiles_across) * 32 + threadIdx.x;
@@ -90,10 +89,9 @@ cudaError_t verify(const problem<T>& p, const T* before, verification* result,
   if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
   const dim3 grid(static_cast<unsigned>(tiles),
                   static_cast<unsigned>(p.batch < 65535 ? p.batch : 65535));
-  return warpladder::launch(verify_kernel<T>,
-                            {.grid = grid, .block = dim3(32, 8), .stream = stream}, p, before,
-                            double(limits::epsilon()) / 2, double(limits::denorm_min()),
-                            double(limits::max()), result);
+  return warpladder::launch(
+      verify_kernel<T>, {.grid = grid, .block = dim3(32, 8), .stream = stream}, p, before,
+      double(limits::epsilon()) / 2, double(limits::denorm_min()), double(limits::max()), result);
 }
 
 }  // namespace warpladder::gemm
