@@ -41,7 +41,8 @@ std::optional<loads> loads_per_multiply_add() {
     double thread_m = 1, thread_n = 1;
     if constexpr (requires { Rung::tuning::thread_m; }) thread_m = Rung::tuning::thread_m;
     if constexpr (requires { Rung::tuning::thread_n; }) thread_n = Rung::tuning::thread_n;
-    if constexpr (requires { Rung::tuning::warp_m; } && !requires { Rung::tuning::thread_m; }) {
+    if constexpr (
+        requires { Rung::tuning::warp_m; } && !requires { Rung::tuning::thread_m; }) {
       thread_m = Rung::tuning::warp_m / 8.0;  // from rung 11 on a warp's lanes stand 8 x 4
       thread_n = Rung::tuning::warp_n / 4.0;
     }
