@@ -32,11 +32,11 @@ namespace wl = warpladder;
 using nlohmann::ordered_json;
 using problem = wl::gemm::problem<float>;
 
-constexpr int sizes[] = {16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048};
+constexpr int sizes[] = {16, 32, 64, 96, 128, 192, 256, 384, 512};
 constexpr int waited_calls = 201;  // each alone, with a wait behind it
 constexpr int batches = 9;
 constexpr double batch_seconds = 4e-3;
-constexpr std::size_t launches_per_graph = 256;
+constexpr std::size_t launches_per_graph = 128;
 
 struct method {
   std::string key;
