@@ -45,9 +45,10 @@ struct tuned_method {
   double us_per_k;        ///< per 1000 k, once
   double us_per_block_k;  ///< per 1000 k and block of the busiest multiprocessor
   bool needs_alignment;   ///< works on packed copies of operands that are not 16-byte aligned
-  bool (*fits)(const problem<float>&);
-  int (*splits)(const problem<float>&);  ///< of k; nullptr: not a split-k
-  std::size_t (*workspace_bytes)(const problem<float>&);
+  // The device is asked once per launch, not by each method: hence the number of multiprocessors.
+  bool (*fits)(const problem<float>&, int multiprocessors);
+  int (*splits)(const problem<float>&, int multiprocessors);  ///< of k; nullptr: not a split-k
+  std::size_t (*workspace_bytes)(const problem<float>&, int multiprocessors);
   cudaError_t (*launch)(const problem<float>&, cudaStream_t, workspace_view);
 
   double microseconds(const problem<float>& p, int multiprocessors, std::size_t pack_bytes) const {
@@ -56,8 +57,9 @@ struct tuned_method {
         double(ceil_div<std::int64_t>(p.m, tile_m)) * double(ceil_div<std::int64_t>(p.n, tile_n));
     if (pack_bytes > 0) us += 4.0 + 1e-6 * double(pack_bytes);  // one launch; read and write
     if (splits != nullptr) {
-      const int count = splits(p);
-      us += 0.03 * count + 0.6e-6 * double(workspace_bytes(p));  // written, read and added
+      const int count = splits(p, multiprocessors);
+      us += 0.03 * count +
+            0.6e-6 * double(workspace_bytes(p, multiprocessors));  // written, read and added
       k /= count;
       tiles *= count;
     }
@@ -80,25 +82,25 @@ struct tuned_method {
   }
 };
 
-inline bool tuned_fits_always(const problem<float>&) {
+inline bool tuned_fits_always(const problem<float>&, int) {
   return true;
 }
 inline bool tuned_fits_tensor(const problem<float>& p) {
   return bool(tensor_copy::supports(p));
 }
-inline bool tuned_fits_rows(const problem<float>& p) {
+inline bool tuned_fits_rows(const problem<float>& p, int) {
   return p.m <= 65535 * 16;
 }
-inline bool tuned_fits_skinny(const problem<float>& p) {
+inline bool tuned_fits_skinny(const problem<float>& p, int) {
   return bool(skinny::supports(p));
 }
-inline std::size_t tuned_no_workspace(const problem<float>&) {
+inline std::size_t tuned_no_workspace(const problem<float>&, int) {
   return 0;
 }
 
 /// Splitting pays while C is small against the products.
-inline bool tuned_fits_split(const problem<float>& p) {
-  return p.m * p.n <= std::int64_t{1} << 21 && tuned_fits_rows(p);
+inline bool tuned_fits_split(const problem<float>& p, int) {
+  return p.m * p.n <= std::int64_t{1} << 21 && tuned_fits_rows(p, 0);
 }
 
 template <class Tuning>
@@ -136,6 +138,11 @@ cudaError_t tuned_tensor(const problem<float>& p, cudaStream_t stream, workspace
 }
 
 template <class Tuning>
+std::size_t tuned_stream_k_workspace(const problem<float>& p, int) {
+  return stream_k::workspace_bytes_tuned<Tuning>(p);
+}
+
+template <class Tuning>
 cudaError_t tuned_stream_k(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
   return tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
     return stream_k::launch_tuned<Tuning, TurnA, TurnB>(p, stream, scratch);
@@ -145,42 +152,49 @@ cudaError_t tuned_stream_k(const problem<float>& p, cudaStream_t stream, workspa
 /// Into how many parts to cut k so that `tiles` tiles become about `Waves` blocks for every
 /// multiprocessor, none with less than 64 k.
 template <int Waves, int TileM, int TileN>
-int tuned_split_count(const problem<float>& p) {
-  device_facts device;
-  if (p.is_empty() || query_device(device) != cudaSuccess) return 1;
+int tuned_split_count(const problem<float>& p, int multiprocessors) {
+  if (p.is_empty()) return 1;
   const std::int64_t tiles =
       ceil_div<std::int64_t>(p.m, TileM) * ceil_div<std::int64_t>(p.n, TileN);
   const std::int64_t most = std::max(1, p.depth() / 64);
-  return int(std::clamp<std::int64_t>(Waves * device.multiprocessors / tiles, 1, most));
+  return int(std::clamp<std::int64_t>(Waves * multiprocessors / tiles, 1, most));
 }
 
 template <int Waves, class Tuning>
 struct tuned_split {
-  static int count(const problem<float>& p) {
-    return tuned_split_count<Waves, Tuning::tile_m, Tuning::tile_n>(p);
+  static int count(const problem<float>& p, int multiprocessors) {
+    return tuned_split_count<Waves, Tuning::tile_m, Tuning::tile_n>(p, multiprocessors);
   }
-  static bool fits(const problem<float>& p) { return tuned_fits_split(p) && count(p) > 1; }
-  static std::size_t workspace_bytes(const problem<float>& p) {
-    return std::size_t(count(p)) * p.m * p.n * sizeof(float);
+  static bool fits(const problem<float>& p, int multiprocessors) {
+    return tuned_fits_split(p, multiprocessors) && count(p, multiprocessors) > 1;
+  }
+  static std::size_t workspace_bytes(const problem<float>& p, int multiprocessors) {
+    return std::size_t(count(p, multiprocessors)) * p.m * p.n * sizeof(float);
   }
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
-    return split_k::launch_tuned<Tuning>(p, stream, scratch, count(p));
+    device_facts device;
+    if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
+    return split_k::launch_tuned<Tuning>(p, stream, scratch, count(p, device.multiprocessors));
   }
 };
 
 /// split_k with the tiles of tensor_copy.
 template <int Waves, class Tuning>
 struct tuned_tensor_split {
-  static int count(const problem<float>& p) {
-    return tuned_split_count<Waves, Tuning::block_m, Tuning::block_n>(p);
+  static int count(const problem<float>& p, int multiprocessors) {
+    return tuned_split_count<Waves, Tuning::block_m, Tuning::block_n>(p, multiprocessors);
   }
-  static bool fits(const problem<float>& p) { return tuned_fits_split(p) && count(p) > 1; }
-  static std::size_t workspace_bytes(const problem<float>& p) {
-    return std::size_t(count(p)) * p.m * p.n * sizeof(float);
+  static bool fits(const problem<float>& p, int multiprocessors) {
+    return tuned_fits_split(p, multiprocessors) && count(p, multiprocessors) > 1;
+  }
+  static std::size_t workspace_bytes(const problem<float>& p, int multiprocessors) {
+    return std::size_t(count(p, multiprocessors)) * p.m * p.n * sizeof(float);
   }
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
-    if (scratch.bytes < workspace_bytes(p)) return cudaErrorInvalidValue;
-    const int splits = count(p);
+    device_facts device;
+    if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
+    if (scratch.bytes < workspace_bytes(p, device.multiprocessors)) return cudaErrorInvalidValue;
+    const int splits = count(p, device.multiprocessors);
     auto* const partial = static_cast<float*>(scratch.data);
     problem<float> slice = p;
     slice.k = round_up<std::int64_t>(ceil_div<std::int64_t>(p.k, splits), 4);
@@ -189,10 +203,10 @@ struct tuned_tensor_split {
     slice.c = partial;
     slice.ldc = p.n;
     slice.stride_c = p.m * p.n;
-    const cudaError_t status = tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
+    const cudaError_t launched = tuned_for_layout(p, [&]<bool TurnA, bool TurnB> {
       return tensor_copy::launch_slices<Tuning, TurnA, TurnB>(slice, p.k, splits, stream);
     });
-    return status != cudaSuccess ? status : split_k::add_up(p, partial, splits, stream);
+    return launched != cudaSuccess ? launched : split_k::add_up(p, partial, splits, stream);
   }
 };
 
@@ -224,10 +238,10 @@ inline constexpr tuned_method tuned_methods[] = {
     {"13_skinny", 75, tuned_sharing::bytes, 1, 1, 1.5, 0.345, 0, false,
      tuned_fits_skinny, nullptr, tuned_no_workspace, skinny::launch},
     {"16_cluster_split_k 16x64", 90, tuned_sharing::bytes, 16, 64, 5.0, 0.385, 0, false,
-     [](const problem<float>& p) { return p.m <= 16 && p.n >= 2048; },
+     [](const problem<float>& p, int) { return p.m <= 16 && p.n >= 2048; },
      nullptr, tuned_no_workspace, tuned_cluster<tuned_slice_16x64>},
     {"16_cluster_split_k 64x16", 90, tuned_sharing::bytes, 64, 16, 5.0, 0.45, 0, false,
-     [](const problem<float>& p) { return p.n <= 16 && p.m >= 2048 && tuned_fits_rows(p); },
+     [](const problem<float>& p, int) { return p.n <= 16 && p.m >= 2048 && tuned_fits_rows(p, 0); },
      nullptr, tuned_no_workspace, tuned_cluster<tuned_slice_64x16>},
     {"15_split_k 32x32", 80, tuned_sharing::tiles, 32, 32, 5.0, 0, 10.6, false,
      tuned_split_32x32::fits, tuned_split_32x32::count,
@@ -253,10 +267,10 @@ inline constexpr tuned_method tuned_methods[] = {
        return tensor_copy::launch(p, stream, scratch);
      }},
     {"18_stream_k 64x64", 90, tuned_sharing::evenly, 64, 64, 13.5, 0, 22.5, true,
-     tuned_fits_always, nullptr, stream_k::workspace_bytes_tuned<tuned_tensor_64x64>,
+     tuned_fits_always, nullptr, tuned_stream_k_workspace<tuned_tensor_64x64>,
      tuned_stream_k<tuned_tensor_64x64>},
     {"18_stream_k 128x256", 90, tuned_sharing::evenly, 128, 256, 17.0, 0, 158.5, true,
-     tuned_fits_always, nullptr, stream_k::workspace_bytes_tuned<tuned_tensor_large>,
+     tuned_fits_always, nullptr, tuned_stream_k_workspace<tuned_tensor_large>,
      [](const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
        return stream_k::launch(p, stream, scratch);
      }},
@@ -286,10 +300,13 @@ struct tuned {
     const detail::tuned_method* best = nullptr;
     double best_us = std::numeric_limits<double>::infinity();
     for (const auto& method : detail::tuned_methods) {
-      if (device.compute_capability < method.min_compute_capability || !method.fits(p)) continue;
+      if (device.compute_capability < method.min_compute_capability ||
+          !method.fits(p, device.multiprocessors))
+        continue;
       const std::size_t pack = method.needs_alignment ? pack_bytes : 0;
       const double us = method.microseconds(p, device.multiprocessors, pack);
-      if (us >= best_us || pack + method.workspace_bytes(p) > workspace) continue;
+      if (us >= best_us || pack + method.workspace_bytes(p, device.multiprocessors) > workspace)
+        continue;
       best = &method;
       best_us = us;
     }
@@ -312,7 +329,7 @@ struct tuned {
     one.batch = 1;
     const auto& method = choose(one, device, std::numeric_limits<std::size_t>::max());
     return (method.needs_alignment ? detail::packing(one).bytes() : 0) +
-           method.workspace_bytes(one);
+           method.workspace_bytes(one, device.multiprocessors);
   }
 
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view scratch) {
