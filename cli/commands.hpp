@@ -10,8 +10,8 @@
 
 namespace warpladder::cli {
 
-/// The ladders there are. A new one is a new name here and a case in list.cpp and climb_*.cpp.
-inline constexpr std::string_view topics[] = {"gemm"};
+/// The topics there are. A new one is a new name here and a case in ladders.cpp and climb_host.cpp.
+inline constexpr std::string_view topics[] = {"gemm", "memory"};
 
 struct climb_options {
   std::string topic;               ///< empty: all
@@ -21,6 +21,29 @@ struct climb_options {
   bool json = false, quick = false, slow = false;
 };
 
+struct explain_options {
+  std::string rung;     ///< a name, or a part of it that only one has
+  std::string against;  ///< a rung to compare with; empty: none
+  std::string shape;    ///< empty: the rung's own
+  std::string gpu = "h100";
+  std::string html;  ///< file to write; empty: none
+  bool json = false;
+};
+
+struct check_options {
+  std::string rung;   ///< a part of the names; empty: every rung
+  std::string shape;  ///< empty: several of the rung's own
+  int schedules = 3;  ///< random orders, after the one in which threads run in order
+  bool json = false;
+};
+
+struct counters_options {
+  std::string rung;  ///< a part of the names; empty: every rung
+};
+
+int explain(const explain_options& wanted);
+int check(const check_options& wanted);
+int counters(const counters_options& wanted);
 int list(const std::string& topic, bool json);
 int climb(const climb_options& wanted);
 int devices(bool json);

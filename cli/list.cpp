@@ -2,16 +2,18 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <gemm.hpp>
 #include <nlohmann/json.hpp>
 #include <warpladder/core/device.hpp>
 
 #include "backend.hpp"
 #include "commands.hpp"
+#include "ladders.hpp"
 #include "rungs.hpp"
 #include "table.hpp"
 
 namespace warpladder::cli {
+
+using simt::report::table;
 namespace {
 
 std::string capability(int packed) {
@@ -26,27 +28,29 @@ int list(const std::string& topic, bool as_json) {
   nlohmann::ordered_json all;
   for (const std::string_view name : topics) {
     if (!topic.empty() && topic != name) continue;
-    table rows({{"rung"},
-                {"idea", table::align::left, 60},
-                {"needs", table::align::right},
-                {"on the host"},
-                {"here"}});
-    for (const auto& rung : tables::gemm<float>()) {
-      const std::string why_not = found ? why_not_on(rung.info, facts) : "no GPU";
-      rows.add({full_name(rung.info), std::string(rung.info.idea),
-                "cc " + capability(rung.info.min_compute_capability),
-                rung.info.runs_on_host ? "yes" : "no", why_not.empty() ? "yes" : why_not});
-      all[std::string(name)].push_back(
-          {{"step", rung.info.step},
-           {"name", rung.info.name},
-           {"idea", rung.info.idea},
-           {"min_compute_capability", rung.info.min_compute_capability},
-           {"runs_on_host", rung.info.runs_on_host},
-           {"supported_here", why_not.empty()},
-           {"why_not", why_not}});
+    for (const ladder_facts& ladder : ladders_of(name)) {
+      table rows({{"rung"},
+                  {"idea", table::align::left, 60},
+                  {"needs", table::align::right},
+                  {"on the host"},
+                  {"here"}});
+      for (const rung_info& rung : ladder.rungs) {
+        const std::string why_not = found ? why_not_on(rung, facts) : "no GPU";
+        rows.add({full_name(rung), std::string(rung.idea),
+                  "cc " + capability(rung.min_compute_capability), rung.runs_on_host ? "yes" : "no",
+                  why_not.empty() ? "yes" : why_not});
+        all[std::string(name)].push_back({{"ladder", ladder.name},
+                                          {"step", rung.step},
+                                          {"name", rung.name},
+                                          {"idea", rung.idea},
+                                          {"min_compute_capability", rung.min_compute_capability},
+                                          {"runs_on_host", rung.runs_on_host},
+                                          {"supported_here", why_not.empty()},
+                                          {"why_not", why_not}});
+      }
+      if (!as_json)
+        fmt::print("{}, {} backend\n\n{}\n", ladder.title, WARPLADDER_BACKEND, rows.text());
     }
-    if (!as_json)
-      fmt::print("{} (float32), {} backend\n\n{}\n", name, WARPLADDER_BACKEND, rows.text());
   }
   if (as_json) fmt::print("{}\n", all.dump(2));
   return 0;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <iterator>
+#include <memory_shape.hpp>
 #include <stdexcept>
 #include <string>
 #include <warpladder/core/version.hpp>
@@ -23,9 +24,13 @@ Examples
   warpladder climb                                 check and measure every ladder
   warpladder climb gemm --sizes 512,256x128x64     on shapes of your own
   warpladder climb gemm --rungs tile,run           only rungs with these words in their name
+  warpladder climb memory --sizes 1000x300,8192@1  transposes and copies; the second is misaligned
   warpladder climb --backend host                  the same kernels on the CPU, no GPU needed
   warpladder climb --backend host --gpu l4         ... with the roofline of another GPU
   warpladder climb --json > climb.json             for machines
+  warpladder explain gemm/06 --against gemm/05     memory requests per source line, without a GPU
+  warpladder explain padded --html padded.html     the annotated source as a page
+  warpladder check memory/                         races and other mistakes, without a GPU
   warpladder devices                               what the programs see of this computer
 
 A ladder is one problem solved by many kernels: rung 00 is the vendor's library, 01 the naive
@@ -73,23 +78,37 @@ int run(int argc, char** argv) {
   bool json = false;
   std::string topic;
   warpladder::cli::climb_options climb;
+  warpladder::cli::explain_options explain;
+  warpladder::cli::check_options check;
+  warpladder::cli::counters_options counters;
 
   CLI::App* const list = app.add_subcommand("list", "The rungs of every ladder, or of one");
   CLI::App* const run = app.add_subcommand("climb", "Run every rung: check it, measure it");
+  CLI::App* const explaining = app.add_subcommand(
+      "explain", "What a rung asks of the memory system, per source line (no GPU needed)");
+  CLI::App* const checking = app.add_subcommand(
+      "check", "Races, out-of-bounds accesses and other mistakes of a rung (no GPU needed)");
+  CLI::App* const counting = app.add_subcommand(
+      "counters",
+      "One launch of every rung: its counters as JSON, or, with --backend gpu, for "
+      "Nsight Compute to watch (scripts/measure_counters)");
   CLI::App* const devices = app.add_subcommand("devices", "What there is to run on");
   for (CLI::App* const command : {list, run})
     command->add_option(
         "topic", topic,
         fmt::format("{}; all if left out", fmt::join(warpladder::cli::topics, ", ")));
-  for (CLI::App* const command : {list, run, devices})
+  for (CLI::App* const command : {list, run, devices, explaining, checking})
     command->add_flag("--json", json, "Print JSON instead of a table");
 
   run->add_option(
          "--rungs,--filter", climb.rungs,
-         "Only rungs whose name contains one of these words, comma-separated; `run` is the "
-         "front door")
+         "Only rungs whose name contains one of these words, comma-separated; `run`, `transpose` "
+         "and `copy_2d` are the front doors")
       ->delimiter(',');
-  run->add_option("--sizes", climb.sizes, "N for a cube, MxNxK, or MxNxKxbBATCH; comma-separated")
+  run->add_option(
+         "--sizes", climb.sizes,
+         fmt::format("Comma-separated. gemm: N for a cube, MxNxK, or MxNxKxbBATCH; memory: {}",
+                     warpladder::bench::memory_shape_help))
       ->delimiter(',');
   run->add_option("--gpu", climb.gpu,
                   "Host backend: the GPU whose roofline is shown (`--gpu list` names them)")
@@ -97,16 +116,46 @@ int run(int argc, char** argv) {
   run->add_flag("--quick", climb.quick, "Fewer sizes and repetitions");
   run->add_flag("--slow", climb.slow, "GPU backend: the slow rungs at large sizes too");
 
+  explaining
+      ->add_option("rung", explain.rung, "gemm/06_vectorized, or a part of it: gemm/06, vectorized")
+      ->required();
+  explaining->add_option("--against", explain.against, "A rung to compare the totals with");
+  explaining->add_option("--shape", explain.shape,
+                         "The size of the problem: 128x128x128 for gemm, "
+                         "256x256 for a transpose, 8192 for a table");
+  explaining->add_option("--gpu", explain.gpu, "The GPU whose roofline is shown")
+      ->capture_default_str();
+  explaining->add_option("--html", explain.html, "Write the annotated source to this file");
+  checking->add_option("rung", check.rung, "A part of the rungs' names; every rung if left out");
+  checking->add_option("--shape", check.shape, "Only this size");
+  checking->add_option("--schedules", check.schedules, "Random orders of the threads to try")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  counting->add_option("rung", counters.rung, "A part of the rungs' names");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   check_topic(topic);
+  const bool traces =
+      explaining->parsed() || checking->parsed() || (counting->parsed() && backend != "gpu");
+  if (traces) {
+    if (this_backend != "traced") warpladder::cli::become_backend("traced", argv);
+    explain.json = check.json = json;
+    if (explaining->parsed()) return warpladder::cli::explain(explain);
+    if (checking->parsed()) return warpladder::cli::check(check);
+    return warpladder::cli::counters(counters);
+  }
   choose_backend(backend, !list->parsed(), argv);
+  if (counting->parsed()) return warpladder::cli::counters(counters);
 
   if (list->parsed()) return warpladder::cli::list(topic, json);
   if (devices->parsed()) return warpladder::cli::devices(json);
+  if (topic.empty() && !climb.sizes.empty())
+    throw std::invalid_argument(fmt::format("--sizes: of which topic? Name one of {}.",
+                                            fmt::join(warpladder::cli::topics, ", ")));
   climb.topic = topic;
   climb.json = json;
   return warpladder::cli::climb(climb);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# One source, several backends: `gpu` (nvcc), `host` (the executor in simt/) and `host_sanitized`
-# (the same with address and undefined-behaviour sanitizers). An nvcc host stub and a g++ kernel of
+# One source, several backends: `gpu` (nvcc), `host` (the executor in simt/), `host_sanitized` (the
+# same with address and undefined-behaviour sanitizers) and `host_traced` (the same, with kernels
+# that report every access to the tracer: docs/explain.md). An nvcc host stub and a g++ kernel of
 # one template have the same mangled name, so no program ever links two backends: every program is
 # built once per backend, as <name>_<backend>.
 
@@ -44,6 +45,11 @@ endmacro()
 # for `gpu`. CMake fixes a file's language per folder, so a host target gets a generated one-line
 # .cpp that includes the .cu: diagnostics and debuggers still name the real file.
 function(warpladder_use_backend target backend)
+  # How kernels are compiled for tracing. -O1: what is hoisted, merged or kept in registers is about
+  # what nvcc does; -fno-tree-sra: a float4 stays one access; -gdwarf-4: with version 5, addr2line
+  # names the wrong file for some lines (g++ 12).
+  set(traced_options -O1 -g -gdwarf-4 -fno-tree-sra -fsanitize=thread -fsanitize=bounds
+                     --param=tsan-distinguish-volatile=1 -Wno-tsan)
   foreach(source IN LISTS ARGN)
     get_filename_component(path ${source} ABSOLUTE)
     if(backend STREQUAL "gpu" OR NOT path MATCHES "\\.cu$")
@@ -53,6 +59,10 @@ function(warpladder_use_backend target backend)
       set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/${target}.host/${stem}.cpp)
       file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${path}\"\n" @ONLY)
       target_sources(${target} PRIVATE ${wrapper})
+      if(backend STREQUAL "host_traced")
+        set_source_files_properties(${wrapper} PROPERTIES COMPILE_OPTIONS
+                                    "${traced_options}")
+      endif()
     endif()
   endforeach()
   if(backend STREQUAL "gpu")
@@ -66,7 +76,31 @@ function(warpladder_use_backend target backend)
     target_link_libraries(${target} PRIVATE warpladder::host)
   elseif(backend STREQUAL "host_sanitized")
     target_link_libraries(${target} PRIVATE warpladder::host_sanitized)
+  elseif(backend STREQUAL "host_traced")
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      message(FATAL_ERROR "tracing needs g++ (found ${CMAKE_CXX_COMPILER_ID}): other compilers merge "
+                          "and split accesses in ways that would make the counters wrong. Configure "
+                          "with -DCMAKE_CXX_COMPILER=g++.")
+    endif()
+    target_link_libraries(${target} PRIVATE warpladder::host_traced)
   else()
-    message(FATAL_ERROR "unknown backend '${backend}': use gpu, host or host_sanitized")
+    message(FATAL_ERROR
+            "unknown backend '${backend}': use gpu, host, host_sanitized or host_traced")
   endif()
+endfunction()
+
+# Adds a program whose kernels tell, when it ends, what they asked of the memory system and what they
+# did wrong: docs/explain.md. It runs on the CPU, needs no GPU and no toolkit, and g++.
+#
+#   warpladder_add_traced_executable(my_trace main.cu)
+function(warpladder_add_traced_executable target)
+  if(NOT TARGET warpladder::trace_report)
+    message(FATAL_ERROR "this Warpladder was built without tracing: configure it with g++ and "
+                        "-DWARPLADDER_TRACED=ON")
+  endif()
+  add_executable(${target})
+  warpladder_use_backend(${target} host_traced ${ARGN})
+  target_link_libraries(${target} PRIVATE warpladder::trace_report)
+  # Takes the part of the archive that traces from start to end; nobody calls it by name.
+  target_link_options(${target} PRIVATE -Wl,--undefined=warpladder_trace_whole_program)
 endfunction()

@@ -6,12 +6,18 @@
 
 include(CMakePackageConfigHelpers)
 
-foreach(name headers ladder host simt)
-  set_target_properties(warpladder_${name} PROPERTIES EXPORT_NAME ${name})
+set(traced_targets "")
+if(WARPLADDER_TRACED)
+  set(traced_targets warpladder_host_traced warpladder_simt_traced warpladder_trace_report)
+endif()
+foreach(target warpladder_headers warpladder_ladder warpladder_host warpladder_simt ${traced_targets})
+  string(REPLACE warpladder_ "" name ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
 endforeach()
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/warpladder)
 
 install(TARGETS warpladder warpladder_headers warpladder_ladder warpladder_host warpladder_simt
+                ${traced_targets}
         EXPORT warpladderTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/warpladder kernels/warpladder DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "trace/tracer.hpp"
+
 namespace simt {
 
 class async_copy_queue {
@@ -37,6 +39,11 @@ class async_copy_queue {
     while (head_ != tail_) apply_oldest();
   }
 
+  // At the end of the thread: nobody may count on it.
+  void finish_unwaited() {
+    while (head_ != tail_) move_oldest();
+  }
+
   void reset() { head_ = tail_ = open_group_ = 0; }
 
  private:
@@ -44,6 +51,11 @@ class async_copy_queue {
   static constexpr std::uint32_t capacity = 128;
 
   void apply_oldest() {
+    const copy c = move_oldest();
+    trace::async_copy_lands(c.dst, c.bytes);
+  }
+
+  const copy& move_oldest() {
     const copy& c = ring_[head_++ % capacity];
     // Constant sizes let the compiler use one move for the usual case.
     if (c.src_bytes == 16) {
@@ -52,6 +64,7 @@ class async_copy_queue {
       if (c.src_bytes > 0) std::memcpy(c.dst, c.src, c.src_bytes);
       if (c.bytes > c.src_bytes) std::memset(c.dst + c.src_bytes, 0, c.bytes - c.src_bytes);
     }
+    return c;
   }
 
   std::uint32_t head_ = 0, tail_ = 0, open_group_ = 0;

@@ -3,6 +3,7 @@
 // compiler can put the whole path from __syncthreads() to the switch into one function.
 #include "block.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -114,6 +115,11 @@ void block::back_off() {
   }
 }
 
+void block::give_way() {
+  ++progress_;
+  run_another();
+}
+
 void block::check_watchdog() {
   const double limit = grid_->plan().with.watchdog_seconds;
   if (limit <= 0) return;
@@ -217,10 +223,11 @@ void block::prepare(grid& launch, uint3 index, cluster* team, unsigned rank) {
 }
 
 void block::prepare_shared_memory() {
-  if (dynamic_capacity_ < dynamic_shared_bytes || dynamic_shared == nullptr) {
+  const std::size_t needed = dynamic_shared_bytes + trace::dynamic_shared_gap;
+  if (dynamic_capacity_ < needed) {
     sanitizer::unpoison(dynamic_shared, dynamic_capacity_);
     std::free(dynamic_shared);
-    dynamic_capacity_ = (dynamic_shared_bytes + 1024) / 1024 * 1024;
+    dynamic_capacity_ = (needed + 1023) / 1024 * 1024;
     dynamic_shared = std::aligned_alloc(1024, dynamic_capacity_);
     if (dynamic_shared == nullptr) throw std::bad_alloc();
   }
@@ -254,6 +261,18 @@ void block::poison_shared_memory() {
 void block::run(grid& launch, uint3 index, cluster* team, unsigned rank) {
   prepare(launch, index, team, rank);
   prepare_shared_memory();
+  const auto linear = static_cast<std::uint32_t>(
+      index.x + std::uint64_t{grid_dim.x} * (index.y + std::uint64_t{grid_dim.y} * index.z));
+  trace::block_begins(launch.record(),
+                      {.index = linear,
+                       .threads = thread_count,
+                       .grid = grid_dim,
+                       .block = block_dim,
+                       .dynamic_shared = static_cast<char*>(dynamic_shared),
+                       .dynamic_shared_bytes = dynamic_shared_bytes,
+                       .stack_bytes = stacks_.stack_bytes(),
+                       .executor_data = {{fibers_.data(), fibers_.size() * sizeof(fiber)},
+                                         {static_cast<block_context*>(this), sizeof *this}}});
   if (team != nullptr) {
     // Peers may use this block's shared memory from here on, as on a GPU, where the blocks of a
     // cluster start together.
@@ -261,6 +280,7 @@ void block::run(grid& launch, uint3 index, cluster* team, unsigned rank) {
     team->blocks[rank] = this;
     team->start.arrive();
     if (team->start.wait(0) != group_barrier::outcome::completed) return;
+    trace::block_meets_cluster(rank, static_cast<unsigned>(team->blocks.size()));
   }
   os_stack_ = sanitizer::this_thread_stack();
   fiber& first = fibers_[random_ ? random_number() % thread_count : 0];
@@ -270,6 +290,7 @@ void block::run(grid& launch, uint3 index, cluster* team, unsigned rank) {
   execution_context::switch_stacks(scheduler_, first.context);
   sanitizer::enter_stack(fake_stack);
   current_thread = nullptr;
+  trace::block_ends();
 
   for (group& g : groups_) {
     if (g.barrier != nullptr && g.barrier != &solo_cluster_) g.barrier->leave();
@@ -302,7 +323,7 @@ SIMT_NO_ASAN void block::fiber_main() {
 
 void block::exit_thread() {
   fiber& me = self();
-  if (copies_) copies_[me.linear_index].wait_all();
+  if (copies_) copies_[me.linear_index].finish_unwaited();
   warp& w = warps_[me.linear_index / 32];
   const unsigned lane_bit = 1u << me.lane();
   for (unsigned i = 0; i < w.pending; ++i) {
@@ -361,6 +382,10 @@ void block::release_barrier() {
          self().where);
   }
   if (grid_->failed()) abandon();
+  if constexpr (traced) {
+    trace::barrier(static_cast<unsigned>(
+        std::count_if(warps_.begin(), warps_.end(), [](const warp& w) { return w.live != 0; })));
+  }
   votes_ = {barrier_in_favour_, barrier_arrived_};
   barrier_arrived_ = barrier_in_favour_ = 0;
   ++progress_;
@@ -413,6 +438,7 @@ detail::warp_rendezvous* block::join(unsigned mask, void* slot, const void* kind
 
 void block::finish(detail::warp_rendezvous& rendezvous) {
   warp& w = warps_[rendezvous.warp];
+  trace::collective(rendezvous.warp, rendezvous.present);
   for (unsigned lanes = rendezvous.present; lanes != 0; lanes &= lanes - 1) {
     ready_.insert(rendezvous.warp * 32 + static_cast<unsigned>(std::countr_zero(lanes)));
   }
@@ -438,6 +464,7 @@ void block::group_arrive(detail::block_group which, site where) {
          "every arrive needs its wait before the next one", where);
   }
   me.group[index] = {true, g.submitted};
+  trace::group_arrives(phase_object(g, g.submitted), g.barrier == &solo_cluster_);
   if (++g.arrived == alive_) submit(g);
 }
 
@@ -457,18 +484,25 @@ void block::group_wait(detail::block_group which, site where) {
     fail(cudaErrorLaunchFailure, "barrier_wait() without a barrier_arrive()",
          "every wait needs an arrive before it", where);
   }
+  const std::uint64_t token = me.group[index].token;
   me.group[index].arrived = false;
-  if (g.barrier->phase() > me.group[index].token) {
+  if (g.barrier->phase() > token) {
     // Those of this block that sleep wait for the same phase, or for an earlier one.
     if (g.waiting_count > 0) release_waiters(g);
     give_way_if_random();
-    return;
+  } else {
+    ready_.erase(me.linear_index);
+    g.waiting.insert(me.linear_index);
+    g.waiting_token = token;
+    ++g.waiting_count;
+    run_another();
   }
-  ready_.erase(me.linear_index);
-  g.waiting.insert(me.linear_index);
-  g.waiting_token = me.group[index].token;
-  ++g.waiting_count;
-  run_another();
+  trace::group_leaves(phase_object(g, token), g.barrier == &solo_cluster_);
+}
+
+// A phase of the barrier, for the tracer. Nobody is two phases ahead of anybody.
+const void* block::phase_object(const group& g, std::uint64_t phase) {
+  return reinterpret_cast<const char*>(g.barrier) + phase % 2;
 }
 
 void block::release_waiters(group& g) {
@@ -650,6 +684,8 @@ void async_copy(void* shared_dst, const void* global_src, int bytes, int src_byt
            "cp.async moves 4, 8 or 16 bytes, of which at most that many come from the source",
            where);
   }
+  trace::async_copy_begins(shared_dst, global_src, static_cast<unsigned>(bytes),
+                           static_cast<unsigned>(src_bytes), __builtin_return_address(0));
   if (((dst | src) & static_cast<std::uintptr_t>(bytes - 1)) != 0) {
     b.fail(cudaErrorMisalignedAddress, "async_copy(): misaligned address",
            "both addresses must be multiples of the copy's size", where);

@@ -71,6 +71,7 @@ class block : public block_context {
   void group_arrive(detail::block_group which, site where);
   void group_wait(detail::block_group which, site where);
   void back_off();
+  void give_way();  // lets the other ready threads run; no sign of being stuck
   void* map_shared(const void* mine, unsigned rank, site where);
   async_copy_queue& copies();
   // `what` and `detail` together are the headline. No std::string here: the caller's frame is
@@ -103,6 +104,7 @@ class block : public block_context {
   void exit_thread();
   void release_barrier();
   void submit(group& g);
+  static const void* phase_object(const group& g, std::uint64_t phase);
   void release_waiters(group& g);
   bool sleep_for_a_group();
   void check_watchdog();

@@ -66,12 +66,14 @@ cudaError_t run_grid(const launch_plan& plan) {
   const unsigned workers = plan.with.workers != 0
                                ? plan.with.workers
                                : std::max(1u, std::thread::hardware_concurrency());
+  launch.begin_trace();
   if (plan.cooperative || plan.cluster_size() > 1) {
     run_clusters(launch, workers);
   } else {
     run_independent_blocks(
         launch, static_cast<unsigned>(std::min<std::uint64_t>(workers, plan.block_count())));
   }
+  launch.end_trace();
   if (launch.failed()) {
     std::fputs(launch.report().c_str(), stderr);
     set_last_report(launch.report());

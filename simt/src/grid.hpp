@@ -14,6 +14,7 @@
 #include "simt/launch.hpp"
 #include "simt/simt.hpp"
 #include "symbols.hpp"
+#include "trace/tracer.hpp"
 
 namespace simt {
 
@@ -82,6 +83,10 @@ class grid {
     }
   }
 
+  trace::launch_record* record() const { return record_.get(); }
+  void begin_trace() { record_ = trace::launch_begins(*this); }
+  void end_trace() { trace::launch_ends(record_, *this); }
+
   cudaError_t error() const { return error_; }
   const std::string& report() const { return report_; }
 
@@ -94,6 +99,7 @@ class grid {
   const launch_plan& plan_;
   const kernel_symbols& symbols_;
   group_barrier barrier_;
+  std::shared_ptr<trace::launch_record> record_;  // null unless the launch is traced
   std::mutex mutex_;
   std::map<std::uint64_t, std::weak_ptr<cluster>> clusters_;
   std::atomic<bool> failed_{false};

@@ -15,6 +15,7 @@
 #include "simt/runtime_api.hpp"
 #include "simt/simt.hpp"
 #include "stream.hpp"
+#include "trace/tracer.hpp"
 
 namespace simt {
 namespace {
@@ -101,12 +102,20 @@ void* allocate_aligned(std::size_t bytes) {
 #endif
 }
 
+// A traced program keeps device memory apart, to know it from all other memory by its address.
+void* allocate_device_memory(std::size_t bytes) {
+  return traced ? trace::allocate_device(bytes) : allocate_aligned(bytes);
+}
+void free_device_memory(void* pointer) {
+  traced ? trace::release_device(pointer) : std::free(pointer);
+}
+
 cudaError_t allocate_device(void** pointer, std::size_t bytes) {
   if (pointer == nullptr) return cudaErrorInvalidValue;
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
   if (!the_table().reserve(bytes)) return cudaErrorMemoryAllocation;
-  void* made = allocate_aligned(bytes);
+  void* made = allocate_device_memory(bytes);
   if (made == nullptr) {
     the_table().unreserve(bytes);
     return cudaErrorMemoryAllocation;
@@ -121,7 +130,7 @@ cudaError_t release_device(void* pointer) {
   std::size_t bytes = 0;
   if (!the_table().remove(pointer, memory_kind::device, &bytes)) return cudaErrorInvalidValue;
   the_table().unreserve(bytes);
-  std::free(pointer);
+  free_device_memory(pointer);
   return cudaSuccess;
 }
 
@@ -228,6 +237,11 @@ cudaError_t fill(const fill_request& f, cudaStream_t stream) {
 }
 
 }  // namespace
+
+bool is_host_memory_of_the_device(const void* pointer) {
+  const allocation found = the_table().find(pointer);
+  return found.bytes != 0 && !found.is_device();
+}
 
 std::size_t device_bytes_in_use() {
   return the_table().device_bytes();

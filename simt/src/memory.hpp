@@ -7,4 +7,7 @@ namespace simt {
 
 std::size_t device_bytes_in_use();
 
+// True for pinned and registered memory, which kernels may use.
+bool is_host_memory_of_the_device(const void* pointer);
+
 }  // namespace simt

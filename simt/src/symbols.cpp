@@ -45,6 +45,20 @@ module_location find_module(const void* address) {
   return q.found;
 }
 
+// The module of this load address.
+module_location module_at(const void* base) {
+  module_location wanted{reinterpret_cast<std::uintptr_t>(base), {}};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* data) {
+        auto& module = *static_cast<module_location*>(data);
+        if (info->dlpi_addr != module.base) return 0;
+        module.path = info->dlpi_name[0] ? info->dlpi_name : "/proc/self/exe";
+        return 1;
+      },
+      &wanted);
+  return wanted;
+}
+
 // The symbol table of one ELF file. Only its two sections are read: programs can be large.
 class symbol_table {
  public:
@@ -90,7 +104,7 @@ class symbol_table {
   std::vector<char> names_;
 };
 
-// Read once per module and kept. The caller holds the lock of symbols_of().
+// Read once per module and kept. The caller holds lookup_mutex().
 const symbol_table& table_of(const std::string& path) {
   static auto& known = *new std::map<std::string, symbol_table>;
   return known.try_emplace(path, path).first->second;
@@ -101,6 +115,29 @@ std::string demangled(const std::string& name) {
   std::unique_ptr<char, void (*)(void*)> text(
       abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status), std::free);
   return status == 0 ? text.get() : name;
+}
+
+// A static `v` of function _Z<f> is the thread-local symbol _ZZ<f>E1v. One with a guard variable
+// (_ZGVZ...) has an initialiser, which shared memory can not have: not ours.
+std::map<std::string, shared_variable> shared_statics(const symbol_table& table) {
+  std::map<std::string, shared_variable> statics;
+  table.for_each([&](int type, std::string_view name, std::uintptr_t value, std::size_t size) {
+    if (type == STT_TLS && name.starts_with("_ZZ") && !name.starts_with("_ZZNSt") &&
+        !name.starts_with("_ZZN4simt")) {
+      statics.emplace(name, shared_variable{value, size});
+    }
+  });
+  table.for_each([&](int type, std::string_view name, std::uintptr_t, std::size_t) {
+    if (type == STT_TLS && name.starts_with("_ZGVZ")) {
+      statics.erase("_Z" + std::string(name.substr(4)));
+    }
+  });
+  return statics;
+}
+
+std::mutex& lookup_mutex() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 // Device functions that declare shared memory can not be told from those that this kernel does not
@@ -124,20 +161,7 @@ kernel_symbols look_up(const void* kernel) {
   if (mangled.empty()) return result;
   result.name = demangled(mangled);
 
-  // A static `v` of function _Z<f> is the thread-local symbol _ZZ<f>E1v. One with a guard variable
-  // (_ZGVZ...) has an initialiser, which shared memory can not have: not ours.
-  std::map<std::string, shared_variable> statics;
-  table.for_each([&](int type, std::string_view name, std::uintptr_t value, std::size_t size) {
-    if (type == STT_TLS && name.starts_with("_ZZ") && !name.starts_with("_ZZNSt") &&
-        !name.starts_with("_ZZN4simt")) {
-      statics.emplace(name, shared_variable{value, size});
-    }
-  });
-  table.for_each([&](int type, std::string_view name, std::uintptr_t, std::size_t) {
-    if (type == STT_TLS && name.starts_with("_ZGVZ")) {
-      statics.erase("_Z" + std::string(name.substr(4)));
-    }
-  });
+  const std::map<std::string, shared_variable> statics = shared_statics(table);
   const std::string own_prefix =
       "_ZZ" + (mangled.starts_with("_Z") ? mangled.substr(2) : mangled) + "E";
   std::vector<shared_variable> small;
@@ -160,12 +184,29 @@ kernel_symbols look_up(const void* kernel) {
 }  // namespace
 
 const kernel_symbols& symbols_of(const void* kernel) {
-  static std::mutex mutex;
   static auto& known = *new std::map<const void*, std::unique_ptr<kernel_symbols>>;
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(lookup_mutex());
   auto& entry = known[kernel];
   if (!entry) entry = std::make_unique<kernel_symbols>(look_up(kernel));
   return *entry;
+}
+
+bool is_program_data(const void* address) {
+  return !find_module(address).path.empty();
+}
+
+std::vector<named_shared_variable> all_shared_variables(const void* module) {
+  std::lock_guard lock(lookup_mutex());
+  std::vector<named_shared_variable> result;
+  const module_location location = module_at(module);
+  if (location.path.empty()) return result;
+  for (const auto& [mangled, variable] : shared_statics(table_of(location.path))) {
+    const std::string full = demangled(mangled);
+    const std::size_t scope = full.rfind("::");
+    result.push_back(
+        {variable.offset, variable.bytes, scope == full.npos ? full : full.substr(scope + 2)});
+  }
+  return result;
 }
 
 std::vector<thread_segment> thread_segments() {

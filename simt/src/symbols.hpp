@@ -21,6 +21,18 @@ struct kernel_symbols {
   std::vector<shared_variable> variables;  // those, and the small ones of device functions
 };
 
+struct named_shared_variable {
+  std::size_t offset;
+  std::size_t bytes;
+  std::string name;  // as declared: "a_tile"
+};
+
+// All static shared memory of a module.
+std::vector<named_shared_variable> all_shared_variables(const void* module);
+
+// True for addresses in the code and data of the program and its libraries.
+bool is_program_data(const void* address);
+
 // Looked up once per kernel. Without a symbol table (a stripped binary) only the defaults.
 const kernel_symbols& symbols_of(const void* kernel);
 

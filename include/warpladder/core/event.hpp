@@ -40,7 +40,10 @@ class event : public event_view {
   event(event&& other) noexcept : event_view(other.get()) { other.release(); }
   event& operator=(event&& other) noexcept {
     event moved(std::move(other));
-    std::swap(static_cast<event_view&>(*this), static_cast<event_view&>(moved));
+    // Not std::swap: nvcc rejects it for a class whose constructor from nullptr is deleted.
+    const event_view mine = *this;
+    event_view::operator=(moved);
+    moved.event_view::operator=(mine);
     return *this;
   }
   ~event() {

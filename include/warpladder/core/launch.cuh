@@ -15,6 +15,7 @@ struct launch_config {
   cudaStream_t stream;
   unsigned cluster = 1;      ///< blocks per cluster along x (compute capability 9.0 and later)
   bool cooperative = false;  ///< all blocks resident at once, as grid-wide barriers need
+  cudaAccessPolicyWindow l2_window = {};  ///< num_bytes > 0: what L2 keeps (8.0 and later)
 };
 
 /// Launches `kernel` and returns the launch status; asynchronous and legal under stream capture.
@@ -30,7 +31,7 @@ cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
     if (status != cudaSuccess) return status;
   }
 
-  cudaLaunchAttribute attributes[2] = {};
+  cudaLaunchAttribute attributes[3] = {};
   unsigned count = 0;
   if (config.cooperative) {
     attributes[count].id = cudaLaunchAttributeCooperative;
@@ -39,6 +40,10 @@ cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
   if (config.cluster > 1) {
     attributes[count].id = cudaLaunchAttributeClusterDimension;
     attributes[count++].val.clusterDim = {config.cluster, 1, 1};
+  }
+  if (config.l2_window.num_bytes > 0) {
+    attributes[count].id = cudaLaunchAttributeAccessPolicyWindow;
+    attributes[count++].val.accessPolicyWindow = config.l2_window;
   }
 
   cudaLaunchConfig_t native = {};

@@ -34,7 +34,10 @@ class stream : public stream_view {
   stream(stream&& other) noexcept : stream_view(other.get()) { other.release(); }
   stream& operator=(stream&& other) noexcept {
     stream moved(std::move(other));
-    std::swap(static_cast<stream_view&>(*this), static_cast<stream_view&>(moved));
+    // Not std::swap: nvcc rejects it for a class whose constructor from nullptr is deleted.
+    const stream_view mine = *this;
+    stream_view::operator=(moved);
+    moved.stream_view::operator=(mine);
     return *this;
   }
   ~stream() {

@@ -4,9 +4,8 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#ifdef WARPLADDER_HOST_EXECUTOR
-#include <cstring>
-#else
+#include <warpladder/core/transaction_barrier.cuh>
+#ifndef WARPLADDER_HOST_EXECUTOR
 #include <cuda.h>
 #include <cudaTypedefs.h>
 #endif
@@ -82,43 +81,6 @@ inline cudaError_t make_tensor_map(tensor_map& map, const float* base, std::int6
 #endif
 }
 
-/// A barrier in shared memory that completes a phase when its one arrival has come and all bytes
-/// announced by it have landed. Phases have parity 0, 1, 0, ... Initialise it in one thread;
-/// __syncthreads() before others use it.
-class transaction_barrier {
- public:
-  __device__ __forceinline__ void init();
-  /// The arrival of the current phase, announcing `bytes` of copies.
-  __device__ __forceinline__ void arrive_and_expect(unsigned bytes);
-  /// Returns when the phase of this parity is complete; what its copies wrote is then visible.
-  __device__ __forceinline__ void wait(unsigned parity);
-
-#ifdef WARPLADDER_HOST_EXECUTOR
-  void add_pending(float* to, const tensor_map& map, int col, int row);
-
- private:
-  void complete_phase_if_due();
-
-  struct pending_copy {
-    float* to;
-    const tensor_map* map;
-    int col, row;
-  };
-  static constexpr int max_pending = 8;
-  pending_copy copies_[max_pending];
-  int pending_;
-  unsigned bytes_expected_, parity_;
-  bool arrived_;
-#else
-  __device__ __forceinline__ unsigned address() const {
-    return static_cast<unsigned>(__cvta_generic_to_shared(&state_));
-  }
-
- private:
-  std::uint64_t state_;
-#endif
-};
-
 /// Starts the copy of the map's box at (row, col), any part of which may lie outside the matrix, to
 /// `shared` (16-byte aligned, 1024 if swizzled); `barrier` counts all bytes of the box. Called by
 /// one thread.
@@ -127,91 +89,31 @@ __device__ __forceinline__ void tensor_copy(float* shared, const tensor_map& map
 
 #ifdef WARPLADDER_HOST_EXECUTOR
 
-// The host copies when somebody waits for the phase, the latest moment that is legal: a missing
-// wait reads old data.
-
-inline void transaction_barrier::init() {
-  pending_ = 0;
-  bytes_expected_ = parity_ = 0;
-  arrived_ = false;
-}
-
-inline void transaction_barrier::arrive_and_expect(unsigned bytes) {
-  if (arrived_) complete_phase_if_due();
-  if (arrived_) __trap();  // a second arrival while copies of the phase are still missing
-  arrived_ = true;
-  bytes_expected_ = bytes;
-}
-
-inline void transaction_barrier::add_pending(float* to, const tensor_map& map, int col, int row) {
-  if (pending_ == max_pending) __trap();
-  copies_[pending_++] = {to, &map, col, row};
-}
-
-inline void transaction_barrier::complete_phase_if_due() {
-  unsigned bytes = 0;
-  for (int i = 0; i < pending_; ++i)
-    bytes += copies_[i].map->box_cols * copies_[i].map->box_rows * sizeof(float);
-  if (!arrived_ || bytes != bytes_expected_) return;
-  for (int i = 0; i < pending_; ++i) {
-    const auto& [to, map, col, row] = copies_[i];
-    for (int r = 0; r < map->box_rows; ++r) {
-      for (int c = 0; c < map->box_cols; ++c) {
-        const bool inside = row + std::int64_t{r} < map->rows && col + std::int64_t{c} < map->cols;
-        const int piece = map->swizzle ? c / 4 ^ r % 8 : c / 4;
-        to[r * map->box_cols + piece * 4 + c % 4] =
-            inside ? map->base[(row + std::int64_t{r}) * map->ld + col + c] : 0.0f;
-      }
-    }
-  }
-  pending_ = 0;
-  arrived_ = false;
-  parity_ ^= 1;
-}
-
-inline void transaction_barrier::wait(unsigned parity) {
-  for (int spins = 0;; ++spins) {
-    complete_phase_if_due();
-    if (parity_ != parity) return;
-    if (spins == 1'000'000) __trap();  // nobody will ever complete this phase
-    __nanosleep(32);
-  }
-}
-
-inline void tensor_copy(float* shared, const tensor_map& map, int row, int col,
-                        transaction_barrier& barrier) {
+__forceinline__ void tensor_copy(float* shared, const tensor_map& map, int row, int col,
+                                 transaction_barrier& barrier) {
   const std::uintptr_t alignment = map.swizzle ? 1024 : 16;
   if (reinterpret_cast<std::uintptr_t>(shared) % alignment != 0) __trap();
-  barrier.add_pending(shared, map, col, row);
+  const auto copy_box = [](const transaction_barrier::pending_copy& copy) SIMT_UNTRACED {
+    const auto& map = *static_cast<const tensor_map*>(copy.from);
+    float* const to = static_cast<float*>(copy.to);
+    for (int r = 0; r < map.box_rows; ++r) {
+      for (int c = 0; c < map.box_cols; ++c) {
+        const std::int64_t row = copy.row + std::int64_t{r}, col = copy.col + std::int64_t{c};
+        const int piece = map.swizzle ? c / 4 ^ r % 8 : c / 4;
+        to[r * map.box_cols + piece * 4 + c % 4] =
+            row < map.rows && col < map.cols ? map.base[row * map.ld + col] : 0.0f;
+      }
+    }
+  };
+  const auto bytes = static_cast<unsigned>(map.box_cols * map.box_rows * sizeof(float));
+  const std::int64_t cols_inside = map.cols - col < map.box_cols ? map.cols - col : map.box_cols;
+  for (std::int64_t r = row; r < row + map.box_rows && r < map.rows && cols_inside > 0; ++r)
+    simt::trace::note_bulk_read(map.base + r * map.ld + col, unsigned(cols_inside * sizeof(float)));
+  simt::trace::note_bulk_copy_begins(shared, bytes);
+  barrier.add_pending({copy_box, shared, &map, bytes, row, col});
 }
 
 #elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-
-__device__ __forceinline__ void transaction_barrier::init() {
-  asm volatile(
-      "mbarrier.init.shared::cta.b64 [%0], 1;\n"
-      "fence.proxy.async.shared::cta;"  // the copy engine must see it initialised
-      ::"r"(address())
-      : "memory");
-}
-
-__device__ __forceinline__ void transaction_barrier::arrive_and_expect(unsigned bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(address()), "r"(bytes)
-               : "memory");
-}
-
-__device__ __forceinline__ void transaction_barrier::wait(unsigned parity) {
-  unsigned done;
-  do {
-    asm volatile(
-        "{ .reg .pred complete;\n"
-        "  mbarrier.try_wait.parity.shared::cta.b64 complete, [%1], %2;\n"
-        "  selp.u32 %0, 1, 0, complete; }"
-        : "=r"(done)
-        : "r"(address()), "r"(parity)
-        : "memory");
-  } while (done == 0);
-}
 
 __device__ __forceinline__ void tensor_copy(float* shared, const tensor_map& map, int row, int col,
                                             transaction_barrier& barrier) {
@@ -224,15 +126,6 @@ __device__ __forceinline__ void tensor_copy(float* shared, const tensor_map& map
 
 #else
 
-__device__ __forceinline__ void transaction_barrier::init() {
-  __trap();
-}
-__device__ __forceinline__ void transaction_barrier::arrive_and_expect(unsigned) {
-  __trap();
-}
-__device__ __forceinline__ void transaction_barrier::wait(unsigned) {
-  __trap();
-}
 __device__ __forceinline__ void tensor_copy(float*, const tensor_map&, int, int,
                                             transaction_barrier&) {
   __trap();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // 00 cublas. The vendor's library, on the ladder like any other rung so that every comparison runs
-// it in the same process on the same buffers. The only file of this topic that needs cuBLAS.
+// it in the same process on the same buffers. The only rung of this topic that needs cuBLAS.
 //
 // cuBLAS is column-major. A row-major matrix read column-major is its transpose, and
 // (op(A) op(B))^T = op(B)^T op(A)^T, so the row-major product is the column-major one with the
@@ -11,57 +11,12 @@
 // float inputs computes in float32): the same arithmetic as the rungs above.
 #pragma once
 
-#include <cublas_v2.h>
-
 #include <type_traits>
 #include <warpladder/core/rung.hpp>
+#include <warpladder/detail/cublas.cuh>
 #include <warpladder/gemm/problem.hpp>
 
 namespace warpladder::gemm {
-
-namespace detail {
-
-/// One handle per host thread, device and process, made on first use: creating one takes
-/// milliseconds and synchronises, which is why it must not sit inside a timed or captured region.
-/// Its own workspace is 32 MiB on Hopper; cuBLAS may use all of it.
-inline cublasHandle_t cublas_handle() {
-  struct owner {
-    cublasHandle_t handle = nullptr;
-    int device = -1;
-    ~owner() {
-      if (handle != nullptr) cublasDestroy(handle);
-    }
-  };
-  thread_local owner own;
-  int device = 0;
-  if (cudaGetDevice(&device) != cudaSuccess) return nullptr;
-  if (own.device != device) {
-    if (own.handle != nullptr) cublasDestroy(own.handle);
-    own = {};
-    if (cublasCreate(&own.handle) != CUBLAS_STATUS_SUCCESS) own.handle = nullptr;
-    own.device = device;
-  }
-  return own.handle;
-}
-
-inline cudaError_t to_cuda_error(cublasStatus_t status) {
-  switch (status) {
-    case CUBLAS_STATUS_SUCCESS:
-      return cudaSuccess;
-    case CUBLAS_STATUS_ALLOC_FAILED:
-      return cudaErrorMemoryAllocation;
-    case CUBLAS_STATUS_INVALID_VALUE:
-      return cudaErrorInvalidValue;
-    case CUBLAS_STATUS_NOT_SUPPORTED:
-      return cudaErrorNotSupported;
-    case CUBLAS_STATUS_NOT_INITIALIZED:
-      return cudaErrorInitializationError;
-    default:
-      return cudaErrorUnknown;
-  }
-}
-
-}  // namespace detail
 
 struct cublas {
   static constexpr rung_info info{.step = 0,
@@ -81,30 +36,31 @@ struct cublas {
 
   template <class T>
   static cudaError_t launch(const problem<T>& p, cudaStream_t stream, workspace_view) {
+    using warpladder::detail::cublas_handle, warpladder::detail::to_cuda_error;
     static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
     if (p.is_empty()) return cudaSuccess;
-    cublasHandle_t handle = detail::cublas_handle();
+    cublasHandle_t handle = cublas_handle();
     if (handle == nullptr) return cudaErrorInitializationError;
     if (const auto status = cublasSetStream(handle, stream); status != CUBLAS_STATUS_SUCCESS)
-      return detail::to_cuda_error(status);
+      return to_cuda_error(status);
 
     const auto op = [](transpose t) { return t == transpose::yes ? CUBLAS_OP_T : CUBLAS_OP_N; };
     const auto op_b = op(p.trans_b), op_a = op(p.trans_a);
     if (p.batch == 1) {
       if constexpr (std::is_same_v<T, float>) {
-        return detail::to_cuda_error(cublasSgemm_64(handle, op_b, op_a, p.n, p.m, p.k, &p.alpha,
-                                                    p.b, p.ldb, p.a, p.lda, &p.beta, p.c, p.ldc));
+        return to_cuda_error(cublasSgemm_64(handle, op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, p.ldb,
+                                            p.a, p.lda, &p.beta, p.c, p.ldc));
       } else {
-        return detail::to_cuda_error(cublasDgemm_64(handle, op_b, op_a, p.n, p.m, p.k, &p.alpha,
-                                                    p.b, p.ldb, p.a, p.lda, &p.beta, p.c, p.ldc));
+        return to_cuda_error(cublasDgemm_64(handle, op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, p.ldb,
+                                            p.a, p.lda, &p.beta, p.c, p.ldc));
       }
     }
     if constexpr (std::is_same_v<T, float>) {
-      return detail::to_cuda_error(cublasSgemmStridedBatched_64(
+      return to_cuda_error(cublasSgemmStridedBatched_64(
           handle, op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, p.ldb, p.stride_b, p.a, p.lda,
           p.stride_a, &p.beta, p.c, p.ldc, p.stride_c, p.batch));
     } else {
-      return detail::to_cuda_error(cublasDgemmStridedBatched_64(
+      return to_cuda_error(cublasDgemmStridedBatched_64(
           handle, op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, p.ldb, p.stride_b, p.a, p.lda,
           p.stride_a, &p.beta, p.c, p.ldc, p.stride_c, p.batch));
     }

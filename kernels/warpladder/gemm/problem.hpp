@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <warpladder/core/matrix.hpp>
 
 namespace warpladder::gemm {
 
@@ -55,14 +56,8 @@ __device__ __forceinline__ void store_scaled(T* c, T sum, T alpha, T beta) {
 
 namespace detail {
 
-/// One past the last element of a rows x cols matrix, counted from its first, or -1 if the count
-/// does not fit into 62 bits (far beyond any address space).
-constexpr std::int64_t matrix_extent(std::int64_t rows, std::int64_t cols, std::int64_t ld) {
-  if (rows == 0 || cols == 0) return 0;
-  constexpr std::int64_t limit = std::int64_t{1} << 62;
-  if (rows > 1 && ld > (limit - cols) / (rows - 1)) return -1;
-  return (rows - 1) * ld + cols;
-}
+using warpladder::detail::is_misaligned, warpladder::detail::matrix_extent,
+    warpladder::detail::ranges_overlap;
 
 /// The extent of a whole batch, with the same convention.
 constexpr std::int64_t batch_extent(std::int64_t one, std::int64_t batch, std::int64_t stride) {
@@ -70,17 +65,6 @@ constexpr std::int64_t batch_extent(std::int64_t one, std::int64_t batch, std::i
   constexpr std::int64_t limit = std::int64_t{1} << 62;
   if (stride > (limit - one) / (batch - 1)) return -1;
   return (batch - 1) * stride + one;
-}
-
-template <class T>
-bool ranges_overlap(const T* x, std::int64_t x_extent, const T* y, std::int64_t y_extent) {
-  const auto x0 = reinterpret_cast<std::uintptr_t>(x), y0 = reinterpret_cast<std::uintptr_t>(y);
-  return x0 < y0 + y_extent * sizeof(T) && y0 < x0 + x_extent * sizeof(T);
-}
-
-template <class T>
-bool is_misaligned(const T* pointer) {
-  return reinterpret_cast<std::uintptr_t>(pointer) % alignof(T) != 0;
 }
 
 }  // namespace detail

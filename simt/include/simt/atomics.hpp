@@ -5,6 +5,9 @@
 #include <concepts>
 #include <type_traits>
 
+#include "simt/keywords.hpp"
+#include "simt/trace_hooks.hpp"
+
 namespace simt::detail {
 
 template <class T, class... Allowed>
@@ -25,7 +28,7 @@ concept atomic_comparable = atomic_integer<T> || std::same_as<T, unsigned short>
 
 // Replaces *address by next(*address) in one indivisible step; returns the old value.
 template <class T, class Next>
-T atomic_update(T* address, Next next) {
+SIMT_UNTRACED T atomic_update(T* address, Next next) {
   T seen, wanted;
   __atomic_load(address, &seen, __ATOMIC_RELAXED);
   do {
@@ -38,18 +41,25 @@ T atomic_update(T* address, Next next) {
 }  // namespace simt::detail
 
 // One definition for the three scopes; the host has no cheaper ordering for a narrower one.
-#define SIMT_ATOMIC(name, concept_name, body)                  \
-  template <simt::detail::concept_name T>                      \
-  T name(T* address, std::type_identity_t<T> value) {          \
-    body                                                       \
-  }                                                            \
-  template <simt::detail::concept_name T>                      \
-  T name##_block(T* address, std::type_identity_t<T> value) {  \
-    return name(address, value);                               \
-  }                                                            \
-  template <simt::detail::concept_name T>                      \
-  T name##_system(T* address, std::type_identity_t<T> value) { \
-    return name(address, value);                               \
+#define SIMT_ATOMIC(name, concept_name, body)                                  \
+  namespace simt::detail {                                                     \
+  template <concept_name T>                                                    \
+  SIMT_UNTRACED T untraced_##name(T* address, T value) {                       \
+    body                                                                       \
+  }                                                                            \
+  }                                                                            \
+  template <simt::detail::concept_name T>                                      \
+  __forceinline__ T name(T* address, std::type_identity_t<T> value) {          \
+    simt::trace::note_atomic(address, sizeof(T));                              \
+    return simt::detail::untraced_##name<T>(address, value);                   \
+  }                                                                            \
+  template <simt::detail::concept_name T>                                      \
+  __forceinline__ T name##_block(T* address, std::type_identity_t<T> value) {  \
+    return name(address, value);                                               \
+  }                                                                            \
+  template <simt::detail::concept_name T>                                      \
+  __forceinline__ T name##_system(T* address, std::type_identity_t<T> value) { \
+    return name(address, value);                                               \
   }
 
 SIMT_ATOMIC(atomicAdd, atomic_addable, {
@@ -87,17 +97,28 @@ SIMT_ATOMIC(atomicDec, atomic_counter, {
 })
 #undef SIMT_ATOMIC
 
-template <simt::detail::atomic_comparable T>
-T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> wanted) {
+namespace simt::detail {
+template <class T>
+SIMT_UNTRACED T untraced_compare_and_swap(T* address, T expected, T wanted) {
   __atomic_compare_exchange_n(address, &expected, wanted, /*weak=*/false, __ATOMIC_RELAXED,
                               __ATOMIC_RELAXED);
   return expected;
 }
+}  // namespace simt::detail
+
 template <simt::detail::atomic_comparable T>
-T atomicCAS_block(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> wanted) {
+__forceinline__ T atomicCAS(T* address, std::type_identity_t<T> expected,
+                            std::type_identity_t<T> wanted) {
+  simt::trace::note_atomic(address, sizeof(T));
+  return simt::detail::untraced_compare_and_swap<T>(address, expected, wanted);
+}
+template <simt::detail::atomic_comparable T>
+__forceinline__ T atomicCAS_block(T* address, std::type_identity_t<T> expected,
+                                  std::type_identity_t<T> wanted) {
   return atomicCAS(address, expected, wanted);
 }
 template <simt::detail::atomic_comparable T>
-T atomicCAS_system(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> wanted) {
+__forceinline__ T atomicCAS_system(T* address, std::type_identity_t<T> expected,
+                                   std::type_identity_t<T> wanted) {
   return atomicCAS(address, expected, wanted);
 }

@@ -2,15 +2,17 @@
 // Loads and stores with a cache hint. The host ignores the hint and keeps the access.
 #pragma once
 
-#define SIMT_HINTED_LOAD(name) \
-  template <class T>           \
-  T name(const T* address) {   \
-    return *address;           \
+#include "simt/keywords.hpp"
+
+#define SIMT_HINTED_LOAD(name)               \
+  template <class T>                         \
+  __forceinline__ T name(const T* address) { \
+    return *address;                         \
   }
-#define SIMT_HINTED_STORE(name)           \
-  template <class T>                      \
-  void name(T* address, const T& value) { \
-    *address = value;                     \
+#define SIMT_HINTED_STORE(name)                           \
+  template <class T>                                      \
+  __forceinline__ void name(T* address, const T& value) { \
+    *address = value;                                     \
   }
 
 SIMT_HINTED_LOAD(__ldg)

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "simt/trace_hooks.hpp"
+
 namespace simt {
 
 // Order in which the threads of a block run between two synchronisation points.

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace warpladder::cli {
+namespace simt::report {
 namespace {
 
 /// Cells are UTF-8: a character is a byte that does not continue another.
@@ -63,4 +63,4 @@ std::string table::text() const {
   return out;
 }
 
-}  // namespace warpladder::cli
+}  // namespace simt::report

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace warpladder::cli {
+namespace simt::report {
 
 /// Aligned columns for a terminal. The rightmost-growing texts (ideas, reasons) are cut with an
 /// ellipsis so that a row fits into 120 columns.
@@ -29,4 +29,4 @@ class table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-}  // namespace warpladder::cli
+}  // namespace simt::report
