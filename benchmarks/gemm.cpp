@@ -258,5 +258,15 @@ int main(int argc, char** argv) {
       argc, argv,
       {.cases = [&](const options& wanted,
                     const ceilings& limits) { return gemm.cases(wanted, limits); },
-       .describe = describe_vendor});
+       .describe = describe_vendor,
+       .help = {.sizes = "N, MxNxK or MxNxKxbBATCH",
+                .front_doors = "`run` is the front door",
+                .examples = R"(  gemm_bench                                    the quick suite
+  gemm_bench --sizes=2048,1000x300x77           every rung on shapes of your own
+  gemm_bench --rungs=warp,run --sizes=4096 --pairs=31
+  gemm_bench --benchmark_filter='/run/.*/graph$'  cases by name, as in any Google Benchmark program
+  gemm_bench --suite=full --benchmark_out=results.json
+)",
+                .vendor = "cuBLAS",
+                .judge = "float64"}});
 }

@@ -15,6 +15,7 @@
 #include "gemm_test.hpp"
 #include "support/backend.hpp"
 #include "support/gemm_case.hpp"
+#include "support/lent_workspace.hpp"
 
 namespace warpladder::test {
 namespace {
@@ -29,30 +30,6 @@ struct method {
   std::function<support(const gemm::problem<T>&)> supports;
   std::function<std::size_t(const gemm::problem<T>&)> workspace_bytes;
   std::function<cudaError_t(const gemm::problem<T>&, cudaStream_t, workspace_view)> launch;
-};
-
-/// The scratch that a method asked for, to the byte, poisoned with NaNs, between canaries.
-class lent_workspace {
- public:
-  explicit lent_workspace(std::size_t bytes)
-      : bytes_(static_cast<std::int64_t>(bytes)), memory_(bytes_, 0, !sanitized) {
-    for (std::int64_t i = 0; i < bytes_; ++i) memory_[i] = 0xFF;
-    memory_.upload();
-  }
-  workspace_view view() const {
-    if (bytes_ == 0) return {};
-    return {memory_.device(), static_cast<std::size_t>(bytes_)};
-  }
-  /// True if nothing outside of the lent bytes was written.
-  bool guards_intact() const {
-    guarded_array<unsigned char> now = memory_.download();
-    for (std::int64_t i = 0; i < bytes_; ++i) now[i] = 0xFF;
-    return now.same_bits(memory_);
-  }
-
- private:
-  std::int64_t bytes_;
-  guarded_array<unsigned char> memory_;
 };
 
 /// Launches once on `stream` and waits; false and a failed expectation if anything complains.

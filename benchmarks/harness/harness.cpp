@@ -14,6 +14,7 @@
 #include <harness/reporters.hpp>
 #include <numeric>
 #include <regex>
+#include <string_view>
 #include <warpladder/core/device.hpp>
 
 namespace warpladder::bench {
@@ -90,6 +91,7 @@ void measure(benchmark::State& state, const bench_case& wanted, laboratory& lab)
     // Google Benchmark's loop has a fixed count. Once the time is up the remaining rounds repeat
     // the median instead of measuring; the counter `pairs` says how many were measured.
     if (ratios.size() < 3 || clock::now() < deadline) {
+      if (match.before_vendor) match.before_vendor();
       vendor_seconds.push_back(vendor.seconds_per_launch(vendor_launches));
       rung_seconds.push_back(rung.seconds_per_launch(rung_launches));
       ratios.push_back(vendor_seconds.back() / rung_seconds.back());
@@ -167,8 +169,12 @@ int run_checked(int argc, char** argv, const topic& subject) {
   const bool list_only = is_set(standard_flag("benchmark_list_tests", argc, argv));
   const std::string out_file = standard_flag("benchmark_out", argc, argv);
   const std::string repetitions = standard_flag("benchmark_repetitions", argc, argv);
-  benchmark::Initialize(&argc, argv, print_help);
-  const options wanted = parse_options(argc, argv);
+  if (std::find(argv + 1, argv + argc, std::string_view("--help")) != argv + argc) {
+    print_help(subject.help);
+    return 0;
+  }
+  benchmark::Initialize(&argc, argv);
+  const options wanted = parse_options(argc, argv, subject.help);
 
 #ifndef NDEBUG
   fmt::print(stderr,

@@ -14,11 +14,12 @@
 
 namespace warpladder::bench {
 
-/// A rung and the vendor, ready to do the same job on the same operands.
+/// A rung and the vendor (or whoever takes its place), ready to do the same job.
 struct contest {
   launcher rung = {}, vendor = {};
-  std::size_t copies = 1;  ///< of the operands, for mode::cold
-  double flops = 0;        ///< of one launch
+  std::function<void()> before_vendor = {};  ///< not timed; undoes what the rung leaves behind
+  std::size_t copies = 1;                    ///< of the operands, for mode::cold
+  double flops = 0;                          ///< of one launch
   double bytes = 0;        ///< that one launch must at least move: each input and output once
   std::string label = {};  ///< for people, e.g. which method the front door chose
 };
@@ -36,6 +37,7 @@ struct topic {
   std::function<std::vector<bench_case>(const options&, const ceilings&)> cases;
   /// Adds what belongs to the topic to the JSON context, such as the vendor library's version.
   std::function<void()> describe;
+  help_texts help;
 };
 
 /// How many copies of operands of this size it takes until they fill the L2 cache twice over, so

@@ -13,20 +13,20 @@
 namespace warpladder::bench {
 namespace {
 
-void describe(CLI::App& app, options& wanted) {
-  app.set_help_flag();  // Google Benchmark answers --help, by print_help()
+void describe(CLI::App& app, options& wanted, const help_texts& texts) {
+  app.set_help_flag();  // --help is answered by print_help()
   app.option_defaults()->always_capture_default();
-  app.add_option("--suite", wanted.suite, "Which list of cases: default (about a minute) or full")
-      ->check(CLI::IsMember({"default", "full"}));
+  app.add_option("--suite", wanted.suite, "Which list of cases: quick (about a minute) or full")
+      ->check(CLI::IsMember({"quick", "full"}));
   app.add_option("--sizes", wanted.sizes,
-                 "Cases of your own instead: N, MxNxK or MxNxKxbBATCH, comma-separated")
+                 "Cases of your own instead, comma-separated: " + texts.sizes)
       ->delimiter(',');
-  app.add_option("--rungs", wanted.rungs,
-                 "Only rungs whose name contains one of these, comma-separated; `run` is the "
-                 "front door")
+  app.add_option(
+         "--rungs", wanted.rungs,
+         "Only rungs whose name contains one of these, comma-separated; " + texts.front_doors)
       ->delimiter(',');
   app.add_option("--modes", wanted.modes,
-                 "Only these of stream, graph, cold, comma-separated (the default suite: stream, "
+                 "Only these of stream, graph, cold, comma-separated (the quick suite: stream, "
                  "graph)")
       ->delimiter(',')
       ->check(CLI::IsMember({"stream", "graph", "cold"}));
@@ -40,20 +40,13 @@ void describe(CLI::App& app, options& wanted) {
   app.add_flag("--slow", wanted.slow, "Slow rungs at large sizes too");
 }
 
-constexpr const char* examples = R"(Examples
-  {0}                                    the default suite
-  {0} --sizes=2048,1000x300x77           every rung on shapes of your own
-  {0} --rungs=warp,run --sizes=4096 --pairs=31
-  {0} --benchmark_filter='/run/.*/graph$'  cases by name, as in any Google Benchmark program
-  {0} --suite=full --benchmark_out=results.json
-
-What is printed
+constexpr const char* output_help = R"(What is printed
   time       device time of one launch, median over the pairs
   % ceiling  of the multiply-add rate, or of the copy bandwidth where memory is what limits, that
              this GPU reached in this run
-  x vendor   vendor's time / ours, median over pairs of batches that ran right after each other
+  x vendor   time of {} / ours, median over pairs of batches that ran right after each other
   cv         standard deviation / mean of our batches
-Every rung is checked against float64 before it is timed; a wrong one makes the program exit with 1.
+Every rung is compared with {} before it is timed; a wrong one makes the program exit with 1.
 
 Standard flags of Google Benchmark
 )";
@@ -72,10 +65,10 @@ bool options::wants_mode(mode which) const {
   return std::find(modes.begin(), modes.end(), names[int(which)]) != modes.end();
 }
 
-options parse_options(int argc, char** argv) {
+options parse_options(int argc, char** argv, const help_texts& texts) {
   options wanted;
   CLI::App app;
-  describe(app, wanted);
+  describe(app, wanted, texts);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -85,13 +78,14 @@ options parse_options(int argc, char** argv) {
   return wanted;
 }
 
-void print_help() {
+void print_help(const help_texts& texts) {
   options wanted;
   CLI::App app("Times every rung of the ladder against the vendor's library, on this GPU.",
                program_invocation_short_name);
-  describe(app, wanted);
-  std::cout << app.help() << '\n'
-            << fmt::format(examples, program_invocation_short_name) << std::flush;
+  describe(app, wanted, texts);
+  std::cout << app.help() << "\nExamples\n"
+            << texts.examples << '\n'
+            << fmt::format(output_help, texts.vendor, texts.judge) << std::flush;
   benchmark::PrintDefaultHelp();
 }
 

@@ -16,7 +16,7 @@ enum class mode {
 
 /// What the user asked for: our own flags. Google Benchmark keeps its --benchmark_* flags.
 struct options {
-  std::string suite = "default";
+  std::string suite = "quick";
   std::vector<std::string> sizes;  ///< replaces the suite's list
   std::vector<std::string> rungs;  ///< parts of rung names; empty: all
   std::vector<std::string> modes;  ///< empty: those of the suite
@@ -30,12 +30,21 @@ struct options {
   bool wants_mode(mode which) const;
 };
 
+/// What --help says of a topic.
+struct help_texts {
+  std::string sizes;        ///< how --sizes are written
+  std::string front_doors;  ///< as --rungs calls them: "`run` is the front door"
+  std::string examples;     ///< a line each
+  std::string vendor;       ///< whose time is compared with ours
+  std::string judge;        ///< what results are compared with before they are timed
+};
+
 /// Parses what Google Benchmark has left of the command line. On a mistake, says what to do and
 /// exits with code 2.
-options parse_options(int argc, char** argv);
+options parse_options(int argc, char** argv, const help_texts& texts);
 
 /// The text of --help: our flags first, then Google Benchmark's.
-void print_help();
+void print_help(const help_texts& texts);
 
 /// The value of a --benchmark_* flag as Google Benchmark will see it: the last on the command line,
 /// else the environment, else "". A flag without a value is "true".

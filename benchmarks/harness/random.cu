@@ -22,12 +22,27 @@ __global__ void fill_uniform_kernel(float* data, std::size_t size, std::uint64_t
   }
 }
 
+__global__ void fill_indices_kernel(std::int32_t* data, std::size_t size, std::uint32_t below,
+                                    std::uint64_t seed) {
+  const std::size_t step = std::size_t(gridDim.x) * blockDim.x;
+  for (std::size_t i = std::size_t(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += step) {
+    data[i] = static_cast<std::int32_t>(__umulhi(std::uint32_t(mix(seed + i) >> 32), below));
+  }
+}
+
 }  // namespace
 
 cudaError_t fill_uniform(float* data, std::size_t size, std::uint64_t seed, cudaStream_t stream) {
   if (size == 0) return cudaSuccess;
   return warpladder::launch(fill_uniform_kernel, {.grid = 1024, .block = 256, .stream = stream},
                             data, size, seed << 40);
+}
+
+cudaError_t fill_indices(std::int32_t* data, std::size_t size, std::int32_t below,
+                         std::uint64_t seed, cudaStream_t stream) {
+  if (size == 0) return cudaSuccess;
+  return warpladder::launch(fill_indices_kernel, {.grid = 1024, .block = 256, .stream = stream},
+                            data, size, std::uint32_t(below), seed << 40);
 }
 
 }  // namespace warpladder::bench

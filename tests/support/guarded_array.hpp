@@ -21,7 +21,9 @@ T canary() {
   } else if constexpr (std::is_same_v<T, double>) {
     return std::bit_cast<double>(0x7ff8'dead'beef'cafeull);
   } else {
-    return static_cast<T>(0xA5);
+    T value;
+    std::memset(static_cast<void*>(&value), 0xA5, sizeof value);
+    return value;
   }
 }
 

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plots: their data, how they are drawn, and when they are drawn again."""
+
+import dataclasses
+import hashlib
+import inspect
+import io
+import json
+import re
+
+from render.page import generator
+from render.results import Problem
+from render.words import pretty_shape
+
+
+def ladder_data(gpu, rungs):
+    """The climb at 4096: every rung but those for small products, and the two lines to compare."""
+    shape = "4096x4096x4096"
+    small_product_rungs = {"skinny", "slice_k", "split_k", "cluster_split_k", "batched"}
+    bars = [(rung.full_name, gpu.case(rung.full_name, shape)) for rung in rungs["gemm"]
+            if rung.step != "00" and rung.name not in small_product_rungs]
+    bars = [(name, case) for name, case in bars if case]
+    vendor = gpu.case("00_cublas", shape)
+    if not bars or not vendor:
+        return None
+    context = vendor.context
+    return {"gpu": context["gpu"], "bars": [(name, case["flops_per_second"] * 1e-12)
+                                            for name, case in bars],
+            "cublas": vendor["flops_per_second"] * 1e-12,
+            "ceiling": float(context["ceiling_fma_tflops"])}
+
+
+def draw_ladder(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    names, values = zip(*data["bars"])
+    bars = axes.bar(names, values, color="#4477aa")
+    axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=1,
+                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+    axes.axhline(data["ceiling"], color="#222222", linestyle="--", linewidth=1,
+                 label=f"measured FMA ceiling {data['ceiling']:.1f}")
+    axes.axhline(data["cublas"], color="#cc6677", linewidth=1.2,
+                 label=f"cuBLAS {data['cublas']:.1f}")
+    axes.set_ylabel("TFLOP/s")
+    axes.set_title(f"float32 GEMM, 4096 × 4096 × 4096, {data['gpu']}", fontsize=10)
+    axes.set_ylim(0, 1.25 * max(data["ceiling"], max(values)))
+    pyplot.setp(axes.get_xticklabels(), rotation=40, horizontalalignment="right", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8, frameon=False)
+    return figure
+
+
+def front_door_data(gpu, rungs):
+    del rungs
+    lines = {}
+    for mode in ("stream", "graph"):
+        cases = [case for case in gpu.cases_of("run") if case.mode == mode and case.is_cube]
+        if cases:
+            lines[mode] = sorted((case.size, case["vendor_ratio"]) for case in cases)
+            name = cases[0].context["gpu"]
+    return {"gpu": name, "lines": lines} if lines else None
+
+
+def draw_front_door(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    for (mode, points), color in zip(data["lines"].items(), ("#4477aa", "#ee8866")):
+        sizes, ratios = zip(*points)
+        axes.plot(sizes, ratios, marker="o", markersize=4, color=color,
+                  label={"stream": "enqueued in a stream", "graph": "replayed by a graph"}[mode])
+    axes.axhline(1, color="#cc6677", linewidth=1.2, label="cuBLAS")
+    axes.set_xscale("log", base=2)
+    sizes = sorted({size for points in data["lines"].values() for size, _ in points
+                    if size & (size - 1) == 0})
+    axes.set_xticks(sizes, [str(size) for size in sizes], fontsize=8)
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("N (M = N = K)")
+    axes.set_ylabel("times as fast as cuBLAS")
+    axes.set_title(f"warpladder::gemm::run, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+LATENCY_LOOKS = {"00_cublas": ("cuBLAS", "#cc6677"), "01_naive": ("01 naive", "#ddaa33"),
+                 "02_coalesced": ("02 coalesced", "#228833"),
+                 "run": ("warpladder::gemm::run", "#4477aa")}
+
+
+def latency_data(gpu, rungs):
+    del rungs
+    if not gpu.latency:
+        return None
+    lines = {label: {"color": color, "points": sorted(
+                (row["n"], row["stream_us"], row["graph_us"]) for row in gpu.latency["splits"]
+                if row["method"] == method and row["n"] <= 1024)}
+             for method, (label, color) in LATENCY_LOOKS.items()}
+    return {"gpu": gpu.latency["context"]["gpu"],
+            "lines": {label: line for label, line in lines.items() if line["points"]}}
+
+
+def draw_latency(pyplot, data):
+    figure, both = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True)
+    titles = ("enqueued one by one in a stream", "the same launches replayed by a graph")
+    for quantity, (axes, title) in enumerate(zip(both, titles), start=1):
+        for label, line in data["lines"].items():
+            axes.plot([point[0] for point in line["points"]],
+                      [point[quantity] for point in line["points"]],
+                      marker="o", markersize=3.5, color=line["color"], label=label)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        sizes = [16 << doubled for doubled in range(7)]
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
+        axes.minorticks_off()
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.set_xlabel("N (M = N = K)")
+        axes.set_title(title, fontsize=9)
+    both[0].set_ylabel("µs per product")
+    both[0].legend(loc="upper left", fontsize=8, frameon=False)
+    figure.suptitle(data["gpu"], fontsize=10)
+    return figure
+
+
+def accuracy_data(gpu, rungs):
+    del rungs
+    if not gpu.accuracy:
+        return None
+    errors = [(row["inputs"], row["label"], row["k"], row["max_in_u"])
+              for row in gpu.accuracy["errors"]
+              if "max_in_u" in row and not row.get("equals_cublas_fp32")]
+    return {"gpu": gpu.accuracy["context"]["gpu"], "errors": errors} if errors else None
+
+
+def draw_accuracy(pyplot, data):
+    figure, both = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True)
+    titles = {"uniform": "uniform in [-1, 1]", "scaled": "rows and columns scaled by 2^-20 … 2^20"}
+    labels = list(dict.fromkeys(label for _, label, _, _ in data["errors"]))
+    for axes, inputs in zip(both, titles):
+        for index, label in enumerate(labels):
+            points = [(k, error) for kind, name, k, error in data["errors"]
+                      if kind == inputs and name == label]
+            if points:
+                axes.plot(*zip(*points), marker="o", markersize=4, color=f"C{index}", label=label)
+        depths = sorted({k for _, _, k, _ in data["errors"]})
+        bound = [k / (1 - k * 2**-24) for k in depths]
+        axes.plot(depths, bound, color="#222222", linestyle="--", linewidth=1,
+                  label="bound of FP32, gamma_K")
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.set_xticks(depths, [str(k) for k in depths])
+        axes.minorticks_off()
+        axes.set_xlabel("K")
+        axes.set_title(titles[inputs], fontsize=9)
+    both[0].set_ylabel("largest error / |A||B|, in u = 2^-24")
+    figure.legend(*both[0].get_legend_handles_labels(), loc="lower center", ncol=4, fontsize=7,
+                  frameon=False)
+    figure.subplots_adjust(bottom=0.3)
+    figure.suptitle(data["gpu"], fontsize=10)
+    return figure
+
+
+def transposes_data(gpu, rungs):
+    """Share of the copy ceiling of every rung that transposes, one series per shape."""
+    names = [rung.full_name for rung in rungs["memory"] if rung.step < "10"]
+    series = {}
+    for shape in ("8192x8192", "8191x8193"):
+        cases = [gpu.case(name, shape, topic="memory") for name in names]
+        if not any(cases):
+            return None
+        context = next(case for case in cases if case).context
+        series[pretty_shape(shape)] = [case and 100 * case["ceiling_ratio"] for case in cases]
+    return {"gpu": context["gpu"], "ceiling": float(context["ceiling_copy_gbps"]), "names": names,
+            "series": series}
+
+
+def draw_transposes(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    width = 0.8 / len(data["series"])
+    for index, (shape, shares) in enumerate(data["series"].items()):
+        places = [i + (index - (len(data["series"]) - 1) / 2) * width for i in range(len(shares))]
+        bars = axes.bar(places, [one or 0 for one in shares], width,
+                        color=("#4477aa", "#ee8866")[index], label=shape)
+        axes.bar_label(bars, ["" if one is None else f"{one:.0f}" for one in shares], fontsize=7)
+    axes.axhline(100, color="#222222", linestyle="--", linewidth=1,
+                 label=f"measured copy ceiling, {data['ceiling']:.0f} GB/s")
+    axes.set_xticks(range(len(data["names"])), data["names"], rotation=40,
+                    horizontalalignment="right", fontsize=8)
+    axes.set_ylabel("% of the copy ceiling")
+    axes.set_ylim(0, 125)
+    axes.set_title(f"float32 transposes, {data['gpu']}", fontsize=10)
+    axes.legend(loc="upper left", ncol=3, fontsize=8, frameon=False)
+    return figure
+
+
+def strided_data(gpu, rungs):
+    del rungs
+    if not gpu.memory_study:
+        return None
+    study = gpu.memory_study
+    return {"gpu": study["context"]["gpu"], "rows": [
+        (row["stride"], row["used_gbps"], row["sectors_gbps"]) for row in study["strided"]]}
+
+
+def draw_strided(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    strides, used, sectors = zip(*data["rows"])
+    axes.plot(strides, used, marker="o", markersize=4, color="#4477aa", label="used")
+    axes.plot(strides, sectors, marker="o", markersize=4, color="#ee8866",
+              label="moved, counted in whole sectors")
+    axes.plot(strides, [used[0] / min(stride, 8) for stride in strides], color="#222222",
+              linestyle="--", linewidth=1, label="predicted by sectors")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(strides, [str(stride) for stride in strides])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("every ... float is read")
+    axes.set_ylabel("GB/s")
+    axes.set_title(f"strided reads, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+@dataclasses.dataclass
+class Plot:
+    caption: str
+    data: callable
+    draw: callable
+
+    def hash(self, data):
+        text = json.dumps(data, sort_keys=True) + inspect.getsource(self.draw)
+        return hashlib.sha256((text + inspect.getsource(render_svg)).encode()).hexdigest()
+
+
+PLOTS = {
+    "gemm_ladder": Plot("TFLOP/s of every rung at 4096", ladder_data, draw_ladder),
+    "gemm_front_door": Plot("The front door against cuBLAS over N", front_door_data,
+                            draw_front_door),
+    "gemm_latency": Plot("Time of small products in a stream and in a graph", latency_data,
+                         draw_latency),
+    "gemm_accuracy": Plot("Largest error over K by method", accuracy_data, draw_accuracy),
+    "memory_transposes": Plot("Transposes in % of the copy ceiling, rung by rung", transposes_data,
+                              draw_transposes),
+    "memory_strided": Plot("Bandwidth of strided reads", strided_data, draw_strided),
+}
+
+STAMP = re.compile(r"<!-- render_docs.py: data ([0-9a-f]{64}), picture ([0-9a-f]{64}) -->\n")
+
+
+def render_svg(draw, data):
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise Problem("matplotlib is needed to draw (Debian and Ubuntu: python3-matplotlib, "
+                      "installed by `scripts/setup --docs`)") from error
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+    pyplot.rcdefaults()
+    matplotlib.rcParams.update({"svg.hashsalt": "warpladder", "svg.fonttype": "path",
+                                "axes.spines.top": False, "axes.spines.right": False})
+    figure = draw(pyplot, data)
+    out = io.StringIO()
+    figure.savefig(out, format="svg", bbox_inches="tight",
+                   metadata={"Date": None, "Creator": "scripts/render_docs.py"})
+    pyplot.close(figure)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def picture_hash(svg):
+    return hashlib.sha256(STAMP.sub("", svg).encode()).hexdigest()
+
+
+def is_current(svg, data_hash):
+    stamp = STAMP.search(svg)
+    return bool(stamp) and stamp.groups() == (data_hash, picture_hash(svg))
+
+
+@generator("plot")
+def plot_links(page, name):
+    if name not in PLOTS:
+        raise Problem(f"there is no plot '{name}'; there are {', '.join(PLOTS)}")
+    plot = PLOTS[name]
+
+    def render(gpu):
+        if not plot.data(gpu, page.rungs):
+            return None
+        return f"![{plot.caption}]({page.link(f'docs/img/{gpu.folder}/{name}.svg')})"
+    return page.per_gpu(render)

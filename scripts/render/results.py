@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has been measured, and the rungs it was measured of."""
+
+import dataclasses
+import json
+import re
+
+
+class Problem(Exception):
+    """Something that the user must put right; the text says what."""
+
+
+@dataclasses.dataclass
+class Topic:
+    shape: str  # regular expression
+    shape_example: str
+    usual_shapes: list  # of the row of a rung
+    front_doors: dict  # as the benchmark calls them -> idea
+    vendors: dict  # first digits of steps, or front doors -> whose time is compared with ours
+
+    def vendor_of(self, rung):
+        return next(name for key, name in self.vendors.items() if rung.startswith(key))
+
+
+TOPICS = {
+    "gemm": Topic(
+        r"\d+x\d+x\d+(xb\d+)?", "64x64x64",
+        ["1024x1024x1024", "2048x2048x2048", "4096x4096x4096", "8192x8192x8192"],
+        {"run": "the front door, which chooses among the rungs"}, {"": "cuBLAS"}),
+    "memory": Topic(
+        r"\d+x\d+(\+\d+)?(@\d+)?|\d+particles|\d+of\d+", "8192x8192",
+        ["1024x1024", "8192x8192", "16384x16384", "8191x8193", "8192x8191+1", "8192x8192@1",
+         "16777216particles", "67108864of1048576", "67108864of4194304", "67108864of16777216"],
+        {"transpose": "the front door: any element type, any legal problem",
+         "copy_2d": "the front door: any element type, any legal problem"},
+        {"0": "cuBLAS", "1": "cudaMemcpy", "2": "rung 20", "3": "rung 30",
+         "transpose": "cuBLAS", "copy_2d": "cudaMemcpy"}),
+}  # fmt: skip
+
+
+@dataclasses.dataclass
+class Case:
+    """One case of a benchmark program, <topic>/f32/<rung>/<shape>[/<mode>]."""
+
+    topic: str
+    rung: str
+    shape: str
+    mode: str
+    label: str
+    values: dict
+    context: dict
+
+    def __getitem__(self, counter):
+        return self.values[counter]
+
+    @property
+    def size(self):
+        return int(self.shape.split("x")[0])
+
+    @property
+    def is_cube(self):
+        return len(set(self.shape.split("x"))) == 1
+
+
+@dataclasses.dataclass
+class Gpu:
+    folder: str
+    cases: dict = dataclasses.field(default_factory=dict)  # (topic, rung, shape, mode) -> Case
+    accuracy: dict | None = None
+    latency: dict | None = None
+    memory_study: dict | None = None
+
+    def case(self, rung, shape, mode="stream", topic="gemm"):
+        return self.cases.get((topic, rung, shape, mode))
+
+    def cases_of(self, rung, topic="gemm"):
+        return [case for case in self.cases.values() if (case.topic, case.rung) == (topic, rung)]
+
+
+def read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise Problem(f"{path}: not JSON: {error}") from error
+
+
+def add_cases(gpu, path):
+    report = read_json(path)
+    for run in report["benchmarks"]:
+        if run.get("run_type") != "iteration":
+            continue
+        name = run["name"]
+        if run.get("error_occurred") or run.get("skipped") or "median_us" not in run:
+            raise Problem(f"{path}: {name} failed; results with failures are not published")
+        parts = name.split("/")
+        if len(parts) not in (4, 5) or parts[0] not in TOPICS or parts[1] != "f32":
+            raise Problem(f"{path}: cannot read the case name {name}")
+        mode = parts[4] if len(parts) == 5 else "stream"
+        key = (parts[0], parts[2], parts[3], mode)
+        if key in gpu.cases:
+            raise Problem(f"{path}: {name} has been measured twice; keep one")
+        gpu.cases[key] = Case(*key, run.get("label", ""), run, report["context"])
+
+
+# Results that are not cases: the file, and the attribute of Gpu.
+STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study"}
+
+
+def read_results(folder):
+    gpus = []
+    for gpu_folder in sorted(path for path in folder.glob("*") if path.is_dir()):
+        gpu = Gpu(gpu_folder.name)
+        for path in sorted(gpu_folder.glob("*.json")):
+            if path.stem in STUDIES:
+                setattr(gpu, STUDIES[path.stem], read_json(path))
+            elif path.stem.split("_")[0] in TOPICS:
+                add_cases(gpu, path)
+        gpus.append(gpu)
+    return gpus
+
+
+@dataclasses.dataclass
+class Rung:
+    step: str  # two digits; "": a front door
+    name: str
+    idea: str
+
+    @property
+    def full_name(self):
+        return f"{self.step}_{self.name}" if self.step else self.name
+
+
+def read_rungs(root, topic):
+    """The rungs that ladder.cuh includes, with what their rung_info says."""
+    folder = root / "kernels/warpladder" / topic
+    ladder = (folder / "ladder.cuh").read_text(encoding="utf-8")
+    rungs = []
+    for step, name in re.findall(rf"<warpladder/{topic}/(\d\d)_(\w+)\.cuh>", ladder):
+        path = folder / f"{step}_{name}.cuh"
+        info = re.search(r"rung_info info\s*\{(.*?)\};", path.read_text(encoding="utf-8"), re.S)
+        texts = re.findall(r'"((?:[^"\\]|\\.)*)"', info.group(1)) if info else []
+        if len(texts) < 2 or texts[0] != name:
+            raise Problem(f"{path}: cannot read its rung_info")
+        rungs.append(Rung(step, name, "".join(texts[1:])))
+    return rungs

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How figures are written, in two languages."""
+
+import math
+import re
+
+from render.results import Case
+
+NOT_YET = "not measured yet"
+
+CHINESE = {
+    NOT_YET: "尚未测量（not measured yet）",
+    "rung": "阶", "idea": "思路", "shape": "形状", "time": "时间", "rate": "速率",
+    "% of ceiling": "占实测上限", "x cuBLAS": "相对 cuBLAS", "chosen": "选用", "method": "方法",
+    "stream": "流", "graph": "graph", "cold": "冷缓存", "cuBLAS time": "cuBLAS 时间",
+    "round trip": "调用并等待", "host call": "主机侧", "µs per product": "单次乘法耗时（µs）",
+    "first call": "首次调用", "second call": "第二次调用",
+    "largest error / gamma_K": "最大误差 / γ_K", "normwise, K = 4096": "范数相对误差，K = 4096",
+    "one stream": "单流", "two streams": "两流并发", "equal": "逐位相同", "differs at K = ": "不同：K = ",
+    "not supported": "不支持", "same bits as cuBLAS FP32": "与 cuBLAS FP32 逐位相同",
+    "of the elements overflow": "的元素溢出",
+    "x cudaMemcpy": "相对 cudaMemcpy", "cudaMemcpy time": "cudaMemcpy 时间",
+    "x rung 20": "相对 20 阶", "x rung 30": "相对 30 阶", "every ... float": "每几个 float 读一个",
+    "used": "有用的", "moved in whole sectors": "按整扇区搬运的", "GB/s, `in` off by": "GB/s，`in` 偏移",
+    "table": "表", "back to back": "连续运行", "after a flood": "L2 被冲刷后",
+    "agree": "一致", "all other kernels": "其余 kernel",
+    "global load sectors": "全局读扇区", "global store sectors": "全局写扇区",
+    "shared load wavefronts": "共享读波前", "shared store wavefronts": "共享写波前",
+    "other deviations": "其他差异", "global load, sectors per request": "全局读：每请求扇区",
+    "global store, sectors per request": "全局写：每请求扇区",
+    "shared load, wavefronts per request": "共享读：每请求波前",
+    "shared store, wavefronts per request": "共享写：每请求波前",
+    "mutant": "变异", "change": "改动", "verdict": "结果", "proof": "证明",
+    "removed": "删除", "weakened": "放宽", "redundant": "多余", "survives": "存活",
+}  # fmt: skip
+
+
+def number(value, digits=3):
+    """With this many significant digits, never in powers of ten."""
+    if value == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, places):.{max(places, 0)}f}"
+
+
+def duration(us):
+    if us < 1e3:
+        return f"{number(us)} µs"
+    return f"{number(us * 1e-3)} ms" if us < 1e6 else f"{number(us * 1e-6)} s"
+
+
+def items(shape):
+    """The count in the shape of a layout or of lookups, with its unit."""
+    count, unit = re.fullmatch(r"(\d+)(particles|of\d+)", shape).groups()
+    return int(count), "particles" if unit == "particles" else "lookups"
+
+
+def rate(case):
+    if case["bound_by_memory"]:
+        if case.topic == "gemm":
+            return f"{number(case['bytes_per_second'] * 1e-9)} GB/s"
+        text = f"{case['bytes_per_second'] * 1e-9:.0f} GB/s"
+        if not re.match(r"\d+x", case.shape):
+            count, unit = items(case.shape)
+            text += f", {number(count / case['median_us'] * 1e-3)} G {unit}/s"
+        return text
+    return f"{number(case['flops_per_second'] * 1e-12)} TFLOP/s"
+
+
+def share(case):
+    return f"{100 * case['ceiling_ratio']:.1f}%"
+
+
+def ratio(value):
+    return f"{value:.2f}"
+
+
+def pretty_shape(shape, mode="stream"):
+    if re.match(r"\d+x", shape):
+        text = shape.replace("x", " × ").replace(" × b", " × batch ")
+        text = re.sub(r"\+(\d+)", r", gaps of \1", text)
+        text = re.sub(r"@(\d+)", r", `in` \1 off", text)
+    else:
+        count, unit = items(shape)
+        text = f"{count:,} {unit}".replace(",", " ")
+        if unit == "lookups":
+            text += f" in {int(shape.partition('of')[2]) / 2**18:g} MiB"
+    return text if mode == "stream" else f"{text}, {mode}"
+
+
+def table(header, rows, align):
+    """align: l or r per column."""
+    lines = ["| " + " | ".join(header) + " |"]
+    lines.append("|" + "|".join("---" if one == "l" else "--:" for one in align) + "|")
+    for row in rows:
+        cells = list(row) + [""] * (len(header) - len(row))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def span(values, unit=""):
+    low, high = min(values), max(values)
+    return f"{low:.0f}{unit}" if low == high else f"{low:.0f}–{high:.0f}{unit}"
+
+
+def provenance(sources):
+    """Where figures come from: a line per run that took part. sources: cases, or contexts."""
+    contexts, clocks = [], {}
+    for source in sources:
+        context = source.context if isinstance(source, Case) else source
+        if not any(context is other for other in contexts):
+            contexts.append(context)
+        values = source.values if isinstance(source, Case) else source
+        if "sm_clock_mhz" in values:
+            clocks.setdefault(id(context), []).append(float(values["sm_clock_mhz"]))
+    lines = []
+    for context in contexts:
+        parts = [context["gpu"], f"driver {context['driver']}", f"CUDA {context['toolkit']}",
+                 f"cuBLAS {context['cublas']}", context["date"][:10], f"commit {context['commit']}"]
+        if id(context) in clocks:
+            maximum = context.get("sm_clock_mhz_max")
+            parts.append(f"SM clock {span(clocks[id(context)])} MHz while measuring"
+                         + (f" (maximum {float(maximum):.0f})" if maximum else ""))
+        if "ceiling_fma_tflops" in context:
+            fma, copy = (float(context[f"ceiling_{key}"]) for key in ("fma_tflops", "copy_gbps"))
+            parts.append(f"measured ceilings {number(fma)} TFLOP/s and {number(copy, 4)} GB/s")
+        lines.append("<sub>" + " · ".join(parts) + "</sub>")
+    return "\n".join(lines)
