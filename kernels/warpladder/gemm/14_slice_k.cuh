@@ -95,7 +95,7 @@ __device__ __forceinline__ void slice_k_tile(const problem<float>& p, slice_k_wi
     from += stage_floats;
     if (from == shared + Tuning::stages * stage_floats) from = shared;
   }
-  async_copy_wait<0>();
+  // No copy is in flight: the groups committed after the last stage are empty.
   __syncthreads();  // the panels are done with: the partial sums take their place
 
   constexpr int tile = Tuning::tile_m * Tuning::tile_n;
