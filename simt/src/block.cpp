@@ -324,6 +324,7 @@ SIMT_NO_ASAN void block::fiber_main() {
 void block::exit_thread() {
   fiber& me = self();
   if (copies_) copies_[me.linear_index].finish_unwaited();
+  trace::group_arrives();  // at every barrier among blocks from now on
   warp& w = warps_[me.linear_index / 32];
   const unsigned lane_bit = 1u << me.lane();
   for (unsigned i = 0; i < w.pending; ++i) {
@@ -464,11 +465,12 @@ void block::group_arrive(detail::block_group which, site where) {
          "every arrive needs its wait before the next one", where);
   }
   me.group[index] = {true, g.submitted};
-  trace::group_arrives(phase_object(g, g.submitted), g.barrier == &solo_cluster_);
+  trace::group_arrives();
   if (++g.arrived == alive_) submit(g);
 }
 
 void block::submit(group& g) {
+  trace::group_is_complete(phase_object(g, g.submitted), g.barrier == &solo_cluster_);
   g.arrived = 0;
   ++g.submitted;
   ++progress_;

@@ -87,6 +87,7 @@ WARPLADDER_ENGINE void bulk_stores::wait_until_read() {
       copies_[left++] = copy;
     } else {
       std::memcpy(copy.to, copy.from, copy.bytes);
+      simt::trace::note_source_read(copy.from, copy.bytes);
     }
   }
   pending_ = left;

@@ -24,7 +24,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <warpladder/core/device.hpp>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/memory/17_tuned_copy.cuh>
@@ -158,13 +157,14 @@ struct tuned_transpose {
   /// Calls f with the shape of tiles that suits a problem. Where rows are not aligned, long columns
   /// of the tile pay: the sectors at both ends of a run are written in part.
   template <class T, class F>
-  static auto with_shape(const transpose_problem<T>& p, int multiprocessors, const F& f) {
+  static auto with_shape(const transpose_problem<T>& p, const F& f) {
     constexpr int size = detail::tile_size<T>;
     constexpr int times = size < 128 ? 4 : 2;  // at most 256 threads side by side
     if (p.cols <= size / times) return f(shape<size * times, size / times>{});
     if (p.rows <= size / times) return f(shape<size / times, size * times>{});
-    if (detail::tile_count<size, size>(p) < 2 * multiprocessors)
-      return f(shape<size / 2, size / 2>{});
+    // Fewer than two tiles for each multiprocessor of a large GPU. Asking which GPU it is would
+    // cost a small transposition more than it can gain.
+    if (detail::tile_count<size, size>(p) < 256) return f(shape<size / 2, size / 2>{});
     if (!detail::rows_are_aligned(p)) return f(shape<size * 2, size / 2>{});
     return f(shape<size, size>{});
   }
@@ -172,7 +172,7 @@ struct tuned_transpose {
   template <class T>
   static support supports(const transpose_problem<T>& p) {
     if (p.rows <= 1 || p.cols <= 1) return tuned_copy::supports(as_copy(p));
-    return with_shape(p, 0, [&](auto tile) { return detail::fits_grid<tile.rows, tile.cols>(p); });
+    return with_shape(p, [&](auto tile) { return detail::fits_grid<tile.rows, tile.cols>(p); });
   }
 
   template <class T>
@@ -204,10 +204,8 @@ struct tuned_transpose {
  private:
   template <class T>
   static cudaError_t launch_carriers(const transpose_problem<T>& p, cudaStream_t stream) {
-    device_facts device;
-    if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
     const bool aligned = detail::rows_are_aligned(p);
-    return with_shape(p, device.multiprocessors, [&](auto tile) {
+    return with_shape(p, [&](auto tile) {
       using vectors = typename make_tuning<T, true, tile.rows, tile.cols>::type;
       using elements = typename make_tuning<T, false, tile.rows, tile.cols>::type;
       return aligned ? launch_tuned<vectors>(p, stream) : launch_tuned<elements>(p, stream);

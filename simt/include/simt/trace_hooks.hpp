@@ -10,12 +10,14 @@ namespace simt::trace {
 #define SIMT_UNTRACED __attribute__((no_sanitize("thread")))
 
 // Called from code that is inlined into the kernel: the place of the call is the place reported.
-void note_atomic(const void* address, unsigned bytes);
+void note_atomic(const void* address, unsigned bytes);  // before it
 void note_bulk_read(const void* global, unsigned bytes);
 void note_bulk_write(const void* global, unsigned bytes);
 // From here until note_landed() nobody may touch the target.
 void note_bulk_copy_begins(void* shared, unsigned bytes);
-void note_bulk_source(const void* shared, unsigned bytes);  // the engine reads shared memory
+// From here until note_source_read() nobody may write the source.
+void note_bulk_source(const void* shared, unsigned bytes);
+void note_source_read(const void* shared, unsigned bytes);
 
 void note_landed(void* shared, unsigned bytes);
 // Through `object` (a barrier) the caller passes on all that it did, or learns what others did.
@@ -28,6 +30,7 @@ inline void note_bulk_read(const void*, unsigned) {}
 inline void note_bulk_write(const void*, unsigned) {}
 inline void note_bulk_copy_begins(void*, unsigned) {}
 inline void note_bulk_source(const void*, unsigned) {}
+inline void note_source_read(const void*, unsigned) {}
 inline void note_landed(void*, unsigned) {}
 inline void note_release(const void*) {}
 inline void note_acquire(const void*) {}

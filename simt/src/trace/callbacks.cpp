@@ -12,6 +12,7 @@
 
 using simt::trace::touch;
 using simt::trace::touch_atomic;
+using simt::trace::touch_atomic_done;
 using simt::trace::touch_volatile;
 
 extern "C" {
@@ -85,19 +86,25 @@ void __tsan_atomic_signal_fence(int) {}
 #define UPDATE(bits, T, name, builtin)                                   \
   T __tsan_atomic##bits##_##name(volatile T* p, T value, int order) {    \
     touch_atomic(const_cast<T*>(p), sizeof(T), true, true, order, SITE); \
-    return builtin(p, value, __ATOMIC_SEQ_CST);                          \
+    const T old = builtin(p, value, __ATOMIC_SEQ_CST);                   \
+    touch_atomic_done(const_cast<T*>(p), order);                         \
+    return old;                                                          \
   }
-#define COMPARE(bits, T, name, is_weak)                                                   \
-  int __tsan_atomic##bits##_compare_exchange_##name(volatile T* p, T* expected, T wanted, \
-                                                    int order, int) {                     \
-    touch_atomic(const_cast<T*>(p), sizeof(T), true, true, order, SITE);                  \
-    return __atomic_compare_exchange_n(p, expected, wanted, is_weak, __ATOMIC_SEQ_CST,    \
-                                       __ATOMIC_SEQ_CST);                                 \
+#define COMPARE(bits, T, name, is_weak)                                                           \
+  int __tsan_atomic##bits##_compare_exchange_##name(volatile T* p, T* expected, T wanted,         \
+                                                    int order, int) {                             \
+    touch_atomic(const_cast<T*>(p), sizeof(T), true, true, order, SITE);                          \
+    const bool done = __atomic_compare_exchange_n(p, expected, wanted, is_weak, __ATOMIC_SEQ_CST, \
+                                                  __ATOMIC_SEQ_CST);                              \
+    touch_atomic_done(const_cast<T*>(p), order);                                                  \
+    return done;                                                                                  \
   }
 #define ATOMICS(bits, T)                                                                          \
   T __tsan_atomic##bits##_load(const volatile T* p, int order) {                                  \
     touch_atomic(const_cast<const T*>(p), sizeof(T), true, false, order, SITE);                   \
-    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                                  \
+    const T seen = __atomic_load_n(p, __ATOMIC_SEQ_CST);                                          \
+    touch_atomic_done(const_cast<const T*>(p), order);                                            \
+    return seen;                                                                                  \
   }                                                                                               \
   void __tsan_atomic##bits##_store(volatile T* p, T value, int order) {                           \
     touch_atomic(const_cast<T*>(p), sizeof(T), false, true, order, SITE);                         \
@@ -107,6 +114,7 @@ void __tsan_atomic_signal_fence(int) {}
                                                int) {                                             \
     touch_atomic(const_cast<T*>(p), sizeof(T), true, true, order, SITE);                          \
     __atomic_compare_exchange_n(p, &expected, wanted, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+    touch_atomic_done(const_cast<T*>(p), order);                                                  \
     return expected;                                                                              \
   }                                                                                               \
   COMPARE(bits, T, strong, false)                                                                 \

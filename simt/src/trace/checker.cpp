@@ -135,10 +135,15 @@ shared_knowledge checker::all_that(unsigned thread) const {
   return result;
 }
 
+shared_knowledge checker::merged_once(const shared_knowledge& a, const shared_knowledge& b) {
+  if (last_merge_.a != a || last_merge_.b != b) last_merge_ = {a, b, merged(a, b)};
+  return last_merge_.result;
+}
+
 void checker::learn(unsigned thread, const shared_knowledge& k) {
   if (k == nullptr) return;
   thread_state& me = threads_[thread];
-  me.beyond = merged(me.beyond, k);
+  me.beyond = merged_once(me.beyond, k);
   beyond_differs_ = true;
   const auto own = k->find(block_);
   if (own == k->end() || own->second.epoch != epoch_) return;
@@ -178,8 +183,8 @@ void checker::acquire(unsigned thread, const void* object, bool local) {
 
 void checker::fence(unsigned thread) {
   thread_state& me = threads_[thread];
-  learn(thread, me.seen);
-  me.seen.reset();
+  for (const auto& [object, local] : me.seen) acquire(thread, object, local);
+  me.seen.clear();
   me.fenced = merged(me.fenced, all_that(thread));
   ++me.clock;
   beyond_differs_ = true;
@@ -193,9 +198,26 @@ void checker::atomic_write(unsigned thread, const void* object, bool local, bool
 }
 
 void checker::atomic_read(unsigned thread, const void* object, bool local) {
-  with_object(object, local, [&](shared_knowledge& k) {
-    threads_[thread].seen = merged(threads_[thread].seen, k);
-  });
+  auto& seen = threads_[thread].seen;
+  const std::pair entry(object, local);
+  if (std::find(seen.begin(), seen.end(), entry) == seen.end()) seen.push_back(entry);
+}
+
+void checker::arrive_at_group(unsigned thread) {
+  thread_state& me = threads_[thread];
+  me.arrived = me.clock++;
+}
+
+void checker::release_group(const void* object, bool local) {
+  block_view own{epoch_, {}};
+  shared_knowledge all;
+  for (unsigned t = 0; t < thread_count_; ++t) {
+    own.clocks[static_cast<std::uint16_t>(t)] = threads_[t].arrived;
+    all = merged_once(all, threads_[t].beyond);
+  }
+  auto result = all != nullptr ? std::make_shared<knowledge>(*all) : std::make_shared<knowledge>();
+  (*result)[block_].merge(own);
+  with_object(object, local, [&](shared_knowledge& k) { k = merged(k, result); });
 }
 
 // ---- accesses ----------------------------------------------------------------------------------
@@ -213,8 +235,14 @@ bool checker::check_word(unsigned thread, const access& a, std::uint8_t bytes, w
     return true;
   };
   if (clashes(word.write, true)) return true;
-  return a.writes && (clashes(word.read, false) || clashes(word.read_in_warp, false) ||
-                      clashes(word.read_elsewhere, false));
+  if (!a.writes) return false;
+  if (clashes(word.read, false) || clashes(word.read_in_warp, false) ||
+      clashes(word.read_elsewhere, false)) {
+    return true;
+  }
+  if ((word.lent.bytes & bytes) == 0) return false;
+  found = {defect::unwaited_copy, word.lent.when, word.lent.site, false};
+  return true;
 }
 
 void checker::record(unsigned thread, const access& a, std::uint8_t bytes, word_state& word) const {
@@ -254,7 +282,7 @@ bool checker::touch_global(unsigned thread, const access& a, conflict& found) {
 
 bool checker::touch_shared(unsigned thread, const access& a, shared_words& shared,
                            std::size_t offset, conflict& found) {
-  std::lock_guard lock(shared.mutex);
+  const auto lock = shared.lock();
   return for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
     word_state& word = shared.at(index);
     const bool clash = check_word(thread, a, bytes, word, found);
@@ -268,7 +296,7 @@ bool checker::touch_shared(unsigned thread, const access& a, shared_words& share
 
 bool checker::copy_begins(unsigned thread, const access& a, shared_words& shared,
                           std::size_t offset, conflict& found) {
-  std::lock_guard lock(shared.mutex);
+  const auto lock = shared.lock();
   return for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
     word_state& word = shared.at(index);
     const bool clash = check_word(thread, a, bytes, word, found);
@@ -280,12 +308,32 @@ bool checker::copy_begins(unsigned thread, const access& a, shared_words& shared
 
 void checker::copy_lands(unsigned thread, const access& a, shared_words& shared,
                          std::size_t offset) {
-  std::lock_guard lock(shared.mutex);
+  const auto lock = shared.lock();
   for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
     word_state& word = shared.at(index);
     access landed = a;
     landed.site = word.write.site;  // of the copy, which readers will want to see
     record(thread, landed, bytes, word);
+    return false;
+  });
+}
+
+bool checker::source_is_lent(unsigned thread, const access& a, shared_words& shared,
+                             std::size_t offset, conflict& found) {
+  const auto lock = shared.lock();
+  return for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
+    word_state& word = shared.at(index);
+    const bool clash = check_word(thread, a, bytes, word, found);
+    record(thread, a, bytes, word);
+    word.lent = word.read;
+    return clash;
+  });
+}
+
+void checker::source_is_read(const access& a, shared_words& shared, std::size_t offset) {
+  const auto lock = shared.lock();
+  for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto) {
+    shared.at(index).lent = {};
     return false;
   });
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "knowledge.hpp"
@@ -49,13 +50,19 @@ struct word_state {
   std::uint8_t written_bytes = 0;  // in this generation
   visit write;
   visit read, read_in_warp, read_elsewhere;  // the last, of other threads of its warp, of others
+  visit lent;                                // to the copy engine, which is going to read it
 };
 
 // The shared memory of one block, static and dynamic. Blocks of a cluster reach into each other's.
 struct shared_words {
   std::uint32_t generation = 0;  // the block
   std::vector<word_state> words;
+  bool has_peers = false;  // blocks of a cluster, which run on other OS threads
   std::mutex mutex;
+
+  std::unique_lock<std::mutex> lock() {
+    return has_peers ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
+  }
 
   word_state& at(std::size_t index) {
     word_state& word = words[index];
@@ -115,15 +122,25 @@ class checker {
   bool copy_begins(unsigned thread, const access& a, shared_words& shared, std::size_t offset,
                    conflict& found);
   void copy_lands(unsigned thread, const access& a, shared_words& shared, std::size_t offset);
+  // The copy engine reads shared memory: until then nobody may write it, its own thread neither.
+  bool source_is_lent(unsigned thread, const access& a, shared_words& shared, std::size_t offset,
+                      conflict& found);
+  void source_is_read(const access& a, shared_words& shared, std::size_t offset);
+  // The block, as one, at a barrier among blocks: what each thread did before it arrived.
+  void arrive_at_group(unsigned thread);
+  void release_group(const void* object, bool local);
 
  private:
   struct thread_state {
     std::uint32_t clock = 1;
+    std::uint32_t arrived = 0;             // its clock when it came to the barrier among blocks
     std::array<std::uint32_t, 32> warp{};  // what it knows of its warp's lanes in this epoch
     std::unique_ptr<std::vector<std::uint32_t>> block;  // of other warps' threads, if anything
     shared_knowledge beyond;                            // of other blocks
     shared_knowledge fenced;                            // what its next atomic write passes on
-    shared_knowledge seen;  // what its atomic reads have seen, before the fence
+    // Objects of its atomic reads since the last fence, and whether they are local. They are asked
+    // at the fence, when the reads have surely happened.
+    std::vector<std::pair<const void*, bool>> seen;
   };
 
   stamp now(unsigned thread) const {
@@ -134,6 +151,7 @@ class checker {
   bool happened_before(const stamp& s, unsigned thread) const;
   shared_knowledge all_that(unsigned thread) const;
   void learn(unsigned thread, const shared_knowledge& k);
+  shared_knowledge merged_once(const shared_knowledge& a, const shared_knowledge& b);
   bool check_word(unsigned thread, const access& a, std::uint8_t bytes, word_state& word,
                   conflict& found) const;
   void record(unsigned thread, const access& a, std::uint8_t bytes, word_state& word) const;
@@ -144,6 +162,9 @@ class checker {
   std::uint32_t epoch_ = 0;
   unsigned thread_count_ = 0;
   std::vector<thread_state> threads_;
+  struct {
+    shared_knowledge a, b, result;
+  } last_merge_;                 // all threads of a block learn the same from a barrier
   bool beyond_differs_ = false;  // threads' knowledge of other blocks, or of fences
   word_state* global_words_;
   std::uintptr_t global_base_;

@@ -71,6 +71,7 @@ class tracer {
   void bulk_copy_begins(char* shared, unsigned bytes, std::uintptr_t site);
   void count_bulk(operation what, unsigned bytes, std::uintptr_t site);
   void bulk_source(const void* shared, unsigned bytes, std::uintptr_t site);
+  void source_read(const char* shared, unsigned bytes);
   void bulk_global(const void* global, unsigned bytes, bool writes, std::uintptr_t site);
 
   [[noreturn]] void fail_index(const std::string& what, const char* file, unsigned line);
@@ -170,6 +171,7 @@ void tracer::begin(launch_record& record, const block_facts& facts) {
   warps_ = (facts.threads + 31) / 32;
   barriers_ = collectives_ = 0;
   cluster_.clear();
+  shared_.has_peers = false;
   host_pages_.clear();
   suspects_.clear();
   if (static_map_ == nullptr || static_map_->module != record.kernel_module) {
@@ -199,6 +201,7 @@ void tracer::meet_cluster(unsigned rank, unsigned size) {
   for (unsigned peer = 0; peer < size; ++peer) {
     cluster_.push_back(record_->running[facts_.index - rank + peer]);
   }
+  shared_.has_peers = true;
 }
 
 void tracer::end() {
@@ -539,7 +542,20 @@ void tracer::bulk_source(const void* shared, unsigned bytes, std::uintptr_t site
   const place where = locate(address, 1, site);
   if (!where.known) return;
   count_bulk(operation::bulk_store, bytes, site);
-  if (record_->with.check) check({address, bytes, site, false, false}, where);
+  if (!record_->with.check || where.owner == nullptr) return;
+  conflict found;
+  const access a{address, bytes, site, false, false};
+  if (checker_.source_is_lent(thread(), a, where.owner->shared_, where.offset, found)) {
+    report(found, a, where);
+  }
+}
+
+void tracer::source_read(const char* shared, unsigned bytes) {
+  std::size_t offset;
+  const auto address = reinterpret_cast<std::uintptr_t>(shared);
+  if (record_->with.check && offset_in_own_shared(address, offset)) {
+    checker_.source_is_read({address, bytes, 0, false, false}, shared_, offset);
+  }
 }
 
 void tracer::bulk_global(const void* global, unsigned bytes, bool writes, std::uintptr_t site) {
@@ -607,9 +623,10 @@ void tracer::report(const conflict& found, const access& a, const place& where) 
       break;
     case defect::unwaited_copy:
       raw.detector = "unwaited-copy";
-      raw.text = "an asynchronous copy may still be writing, " + target + "\n  " + other +
+      raw.text = std::string("an asynchronous copy may still be ") +
+                 (found.other_writes ? "writing, " : "reading, ") + target + "\n  " + other +
                  " started it at {other}\n  " + me + (a.writes ? " writes" : " reads") +
-                 " the target at {site}, and nobody has waited for the copy";
+                 " there at {site}, and nobody has waited for the copy";
       break;
   }
   record_->add(std::move(raw));
@@ -763,11 +780,17 @@ void touch_atomic(const void* address, unsigned bytes, bool reads, bool writes, 
   if (order == nullptr) return;
   const bool releases = memory_order == __ATOMIC_RELEASE || memory_order == __ATOMIC_ACQ_REL ||
                         memory_order == __ATOMIC_SEQ_CST;
-  const bool acquires = memory_order == __ATOMIC_ACQUIRE || memory_order == __ATOMIC_ACQ_REL ||
-                        memory_order == __ATOMIC_SEQ_CST;
   if (writes && releases) order->release(t->thread(), address, t->is_local(address));
   t->note_order(address, reads, writes);
-  if (reads && acquires) order->acquire(t->thread(), address, t->is_local(address));
+}
+
+void touch_atomic_done(const void* address, int memory_order) {
+  if (active == nullptr || current_thread == nullptr) return;
+  const pause t;
+  checker* const order = t->order();
+  const bool acquires = memory_order == __ATOMIC_ACQUIRE || memory_order == __ATOMIC_ACQ_REL ||
+                        memory_order == __ATOMIC_SEQ_CST;
+  if (order != nullptr && acquires) order->acquire(t->thread(), address, t->is_local(address));
 }
 
 void index_out_of_bounds(const char* file, unsigned line, unsigned long long index,
@@ -818,6 +841,9 @@ void note_bulk_source(const void* shared, unsigned bytes) {
     t->bulk_source(shared, bytes, reinterpret_cast<std::uintptr_t>(SIMT_RETURN_ADDRESS));
   }
 }
+void note_source_read(const void* shared, unsigned bytes) {
+  if (pause t; t) t->source_read(static_cast<const char*>(shared), bytes);
+}
 void note_landed(void* shared, unsigned bytes) {
   if (pause t; t) t->landed(static_cast<char*>(shared), bytes);
 }
@@ -831,10 +857,15 @@ void note_acquire(const void* object) {
   if (!t) return;
   if (checker* const order = t->order()) order->acquire(t->thread(), object, t->is_local(object));
 }
-void group_arrives(const void* barrier, bool one_block) {
+void group_arrives() {
   const pause t;
   if (!t) return;
-  if (checker* const order = t->order()) order->release(t->thread(), barrier, one_block);
+  if (checker* const order = t->order()) order->arrive_at_group(t->thread());
+}
+void group_is_complete(const void* barrier, bool one_block) {
+  const pause t;
+  if (!t) return;
+  if (checker* const order = t->order()) order->release_group(barrier, one_block);
 }
 void group_leaves(const void* barrier, bool one_block) {
   const pause t;

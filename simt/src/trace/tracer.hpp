@@ -54,7 +54,8 @@ void block_ends();
 void barrier(unsigned warps);
 void collective(unsigned warp, std::uint32_t lanes);
 // A barrier among blocks; `one_block` if the block is alone in its cluster.
-void group_arrives(const void* barrier, bool one_block);
+void group_arrives();
+void group_is_complete(const void* barrier, bool one_block);  // all threads of the block arrived
 void group_leaves(const void* barrier, bool one_block);
 void async_copy_begins(void* shared, const void* global, unsigned bytes, unsigned source_bytes,
                        const void* return_address);
@@ -73,7 +74,8 @@ inline void block_meets_cluster(unsigned, unsigned) {}
 inline void block_ends() {}
 inline void barrier(unsigned) {}
 inline void collective(unsigned, std::uint32_t) {}
-inline void group_arrives(const void*, bool) {}
+inline void group_arrives() {}
+inline void group_is_complete(const void*, bool) {}
 inline void group_leaves(const void*, bool) {}
 inline void async_copy_begins(void*, const void*, unsigned, unsigned, const void*) {}
 inline void async_copy_lands(void*, unsigned) {}
