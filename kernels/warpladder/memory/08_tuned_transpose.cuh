@@ -9,10 +9,12 @@
 //   * the tile's shape: square; smaller, where square ones would leave multiprocessors without
 //     work; 4 times as long as wide for matrices of few rows or columns;
 //   * loads in flight per thread before the first of them is put into the tile;
-//   * the order of blocks: down bands of 16 tiles. What runs at one time, 132 x 4 blocks or more,
-//     then reads and writes a region of 16 tiles x 33 or more, in runs of 4 KiB and longer on both
-//     sides. In the order of rows it would write 256 bytes into each of thousands of rows, and
-//     where these are a power of two apart, to few channels of the memory.
+//   * the order of blocks: down bands of tiles. What runs at one time, 132 x 4 blocks or more, then
+//     reads and writes a compact region, in runs of many KiB on both sides. In the order of rows it
+//     would write 256 bytes into each of thousands of rows, and where these are a power of two
+//     apart, to few channels of the memory;
+//   * for rows that are not aligned, tiles twice as long as 64 and half as wide: long runs have few
+//     ends, and at the ends sectors are written in part.
 // Vectors that cross the end of a row are moved element by element. A matrix of one row or one
 // column is a copy: 17 tuned_copy.
 // Traffic: runs of 256 bytes on both sides, 16 sectors per request; misaligned, of 4-byte elements,
