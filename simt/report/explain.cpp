@@ -34,10 +34,11 @@ double clocks(const line_counters& line) {
   return is_banked(line) ? double(line.wavefronts) : double(line.sectors) / 2;
 }
 
-/// The same, had every request used all that it moved.
+/// The same, had every request used all that it moved; it moves one sector at least.
 double least_clocks(const line_counters& line) {
   if (is_banked(line)) return double(line.wavefronts - line.conflicts);
-  return std::min(double(line.sectors), std::ceil(double(line.used_bytes) / sector_bytes)) / 2;
+  const double needed = std::max(double(line.requests), double(line.used_bytes) / sector_bytes);
+  return std::min(double(line.sectors), needed) / 2;
 }
 
 double efficiency(const line_counters& line) {
@@ -72,7 +73,9 @@ std::string configuration(const kernel_counters& kernel) {
            : d.y > 1 ? fmt::format("{}x{}", d.x, d.y)
                      : fmt::format("{}", d.x);
   };
-  std::string text = fmt::format("{} blocks of {} threads", size(kernel.grid), size(kernel.block));
+  const bool one = kernel.block.x * kernel.block.y * kernel.block.z == 1;
+  std::string text = fmt::format("{} blocks of {} thread{}", size(kernel.grid), size(kernel.block),
+                                 one ? "" : "s");
   if (kernel.dynamic_shared_bytes > 0)
     text += fmt::format(", {} of dynamic shared memory",
                         bytes_text(double(kernel.dynamic_shared_bytes)));
