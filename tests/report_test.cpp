@@ -166,7 +166,7 @@ TEST(Report, HtmlAnnotatesAndEscapesTheSource) {
   EXPECT_TRUE(contains(page, "if (a &lt; b &amp;&amp; c) x = 1;"));
   EXPECT_TRUE(contains(page, "100 requests of 32.0 lanes, 32.00 sectors, 12% used"));
   EXPECT_TRUE(contains(page, "<h1>a&lt;b&gt;</h1>"));
-  EXPECT_TRUE(contains(page, Not(HasSubstr("a<b>")));
+  EXPECT_FALSE(contains(page, "a<b>"));
 }
 
 TEST(Report, CompareSaysWhatChanged) {
@@ -179,7 +179,7 @@ TEST(Report, CompareSaysWhatChanged) {
 TEST(Report, FindingsAreCountedAndTheirAbsenceIsSaid) {
   EXPECT_EQ(findings_text({}), "Nothing was found.\n");
   const std::string text = findings_text({{"shared-race", "who and where", 7}});
-  EXPECT_THAT(text, "[shared-race] who and where"));
+  EXPECT_TRUE(contains(text, "[shared-race] who and where"));
   EXPECT_TRUE(contains(text, "seen 7 times"));
 }
 
