@@ -40,6 +40,15 @@ bool for_each_word(std::uintptr_t offset, unsigned bytes, Visit visit) {
   return false;
 }
 
+// The same over shared memory, with the state of each word.
+template <class Visit>
+bool for_each_word(shared_words& shared, std::size_t offset, unsigned bytes, Visit visit) {
+  const auto lock = shared.lock();
+  return for_each_word(offset, bytes, [&](std::uintptr_t index, std::uint8_t mask) {
+    return visit(shared.at(index), mask);
+  });
+}
+
 }  // namespace
 
 checker::checker()
@@ -282,9 +291,7 @@ bool checker::touch_global(unsigned thread, const access& a, conflict& found) {
 
 bool checker::touch_shared(unsigned thread, const access& a, shared_words& shared,
                            std::size_t offset, conflict& found) {
-  const auto lock = shared.lock();
-  return for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
-    word_state& word = shared.at(index);
+  return for_each_word(shared, offset, a.bytes, [&](word_state& word, std::uint8_t bytes) {
     const bool clash = check_word(thread, a, bytes, word, found);
     const bool uninitialized = a.reads && (bytes & ~word.written_bytes) != 0;
     if (uninitialized && !clash) found = {defect::uninitialized_shared, {}, 0, false};
@@ -296,9 +303,7 @@ bool checker::touch_shared(unsigned thread, const access& a, shared_words& share
 
 bool checker::copy_begins(unsigned thread, const access& a, shared_words& shared,
                           std::size_t offset, conflict& found) {
-  const auto lock = shared.lock();
-  return for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
-    word_state& word = shared.at(index);
+  return for_each_word(shared, offset, a.bytes, [&](word_state& word, std::uint8_t bytes) {
     const bool clash = check_word(thread, a, bytes, word, found);
     record(thread, a, bytes, word);
     word.write.manner = how::unfinished_copy;
@@ -308,9 +313,7 @@ bool checker::copy_begins(unsigned thread, const access& a, shared_words& shared
 
 void checker::copy_lands(unsigned thread, const access& a, shared_words& shared,
                          std::size_t offset) {
-  const auto lock = shared.lock();
-  for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
-    word_state& word = shared.at(index);
+  for_each_word(shared, offset, a.bytes, [&](word_state& word, std::uint8_t bytes) {
     access landed = a;
     landed.site = word.write.site;  // of the copy, which readers will want to see
     record(thread, landed, bytes, word);
@@ -320,9 +323,7 @@ void checker::copy_lands(unsigned thread, const access& a, shared_words& shared,
 
 bool checker::source_is_lent(unsigned thread, const access& a, shared_words& shared,
                              std::size_t offset, conflict& found) {
-  const auto lock = shared.lock();
-  return for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto bytes) {
-    word_state& word = shared.at(index);
+  return for_each_word(shared, offset, a.bytes, [&](word_state& word, std::uint8_t bytes) {
     const bool clash = check_word(thread, a, bytes, word, found);
     record(thread, a, bytes, word);
     word.lent = word.read;
@@ -331,9 +332,8 @@ bool checker::source_is_lent(unsigned thread, const access& a, shared_words& sha
 }
 
 void checker::source_is_read(const access& a, shared_words& shared, std::size_t offset) {
-  const auto lock = shared.lock();
-  for_each_word(offset, a.bytes, [&](std::uintptr_t index, auto) {
-    shared.at(index).lent = {};
+  for_each_word(shared, offset, a.bytes, [&](word_state& word, std::uint8_t) {
+    word.lent = {};
     return false;
   });
 }

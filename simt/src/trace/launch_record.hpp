@@ -45,7 +45,6 @@ class launch_record {
   launch_checker order;
   const void* kernel_module = nullptr;
   std::string kernel;
-  std::string grid_text;
 
   void add(const counter_key& key, const counts& more) { totals[key] += more; }
   void add(raw_finding found);

@@ -5,12 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 
 #include "../block.hpp"
 #include "../errors.hpp"
@@ -21,22 +19,12 @@
 #include "checker.hpp"
 #include "cost.hpp"
 #include "launch_record.hpp"
+#include "request_counter.hpp"
 #include "session.hpp"
 #include "simt/trace_hooks.hpp"
 #include "sites.hpp"
 
 namespace simt::trace {
-
-counts& counts::operator+=(const counts& other) {
-  requests += other.requests;
-  lanes += other.lanes;
-  bytes += other.bytes;
-  used_bytes += other.used_bytes;
-  sectors += other.sectors;
-  wavefronts += other.wavefronts;
-  conflicts += other.conflicts;
-  return *this;
-}
 
 namespace {
 
@@ -79,9 +67,7 @@ class tracer {
   checker* order() { return record_->with.check ? &checker_ : nullptr; }
   unsigned thread() const { return current_thread->linear_index; }
   bool is_shared(const void* address) const;
-  // True once in a while in a long loop, so that the lanes of a warp stay near each other and their
-  // requests can be counted and forgotten.
-  bool takes_a_break() { return std::exchange(wants_to_give_way_, false); }
+  bool takes_a_break() { return requests_.takes_a_break(); }
   bool is_local(const void* object) const { return cluster_.size() < 2 && is_shared(object); }
 
  private:
@@ -94,28 +80,10 @@ class tracer {
 
   enum class host_page { program, other };
 
-  // The requests of one site and one warp since its lanes last met. The k-th access of every lane
-  // belongs to the k-th request.
-  struct site_log {
-    std::array<std::uint32_t, 32> accesses{};
-    std::vector<request> requests;
-    std::uint32_t used = 0;
-    std::uint32_t flushed = 0;  // requests already counted, of a loop that goes on and on
-  };
-  struct known_site {
-    counter_key key{};
-    counts so_far;
-  };
-
   place locate(std::uintptr_t address, unsigned bytes, std::uintptr_t site);
   place locate_elsewhere(std::uintptr_t address, unsigned bytes, std::uintptr_t site);
   host_page kind_of_host_page(std::uintptr_t address, std::uintptr_t site);
   bool offset_in_own_shared(std::uintptr_t address, std::size_t& offset) const;
-  void count(const counter_key& key, std::uintptr_t address);
-  unsigned index_of(const counter_key& key);
-  void flush_warp(unsigned warp);
-  void count_request(const request& r, known_site& site);
-  void flush(site_log& log, known_site& site);
   void demand_alignment(std::uintptr_t address, unsigned bytes, const place& where,
                         std::uintptr_t site);
   void check(const access& a, const place& where);
@@ -125,10 +93,7 @@ class tracer {
   [[noreturn]] void fail_access(const char* detector, cudaError_t error, const std::string& what,
                                 const char* advice, std::uintptr_t site);
 
-  static constexpr std::uint32_t loop_chunk = 4096;
-
   launch_record* record_ = nullptr;
-  bool wants_to_give_way_ = false;
   block_facts facts_{};
   unsigned warps_ = 0;
   std::uint64_t barriers_ = 0, collectives_ = 0;
@@ -145,12 +110,7 @@ class tracer {
   std::unordered_map<std::uintptr_t, host_page> host_pages_;
   std::unordered_set<std::uintptr_t> suspects_;
 
-  std::vector<known_site> sites_;
-  std::unordered_map<std::uint64_t, unsigned> site_index_;
-  std::uint64_t last_key_ = 0;
-  unsigned last_index_ = 0;
-  std::vector<std::vector<site_log>> logs_;     // by warp, site
-  std::vector<std::vector<unsigned>> touched_;  // by warp: sites with requests
+  request_counter requests_;
 };
 
 namespace {
@@ -189,10 +149,7 @@ void tracer::begin(launch_record& record, const block_facts& facts) {
     if (shared_.words.size() < words) shared_.words.resize(words);
     checker_.begin_block(record.order, facts.index, facts.threads);
   }
-  if (logs_.size() < warps_) {
-    logs_.resize(warps_);
-    touched_.resize(warps_);
-  }
+  requests_.begin_block(warps_);
   global_first_ = 1, global_end_ = 0;
 }
 
@@ -205,13 +162,8 @@ void tracer::meet_cluster(unsigned rank, unsigned size) {
 }
 
 void tracer::end() {
-  for (unsigned w = 0; w < warps_; ++w) flush_warp(w);
   std::lock_guard lock(record_->mutex);
-  for (known_site& site : sites_) {
-    if (site.so_far.requests + site.so_far.sectors == 0) continue;
-    record_->add(site.key, site.so_far);
-    site.so_far = {};
-  }
+  requests_.end_block(*record_);
   record_->barriers += barriers_;
   record_->collectives += collectives_;
   record_->running.erase(facts_.index);
@@ -337,82 +289,6 @@ tracer::host_page tracer::kind_of_host_page(std::uintptr_t address, std::uintptr
   return host_page::other;
 }
 
-// ---- counting ----------------------------------------------------------------------------------
-
-unsigned tracer::index_of(const counter_key& key) {
-  const std::uint64_t packed = (std::uint64_t{key.site} << 12) ^ (std::uint64_t(key.width) << 6) ^
-                               (std::uint64_t(key.space) << 3) ^ std::uint64_t(key.what);
-  if (packed == last_key_) return last_index_;
-  const auto [entry, is_new] = site_index_.try_emplace(packed, unsigned(sites_.size()));
-  if (is_new) sites_.push_back({key, {}});
-  last_key_ = packed;
-  return last_index_ = entry->second;
-}
-
-void tracer::count(const counter_key& key, std::uintptr_t address) {
-  const unsigned index = index_of(key);
-  const unsigned warp = thread() / 32, lane = thread() % 32;
-  auto& logs = logs_[warp];
-  if (logs.size() <= index) logs.resize(index + 16);
-  site_log& log = logs[index];
-  if (log.used == 0) touched_[warp].push_back(index);
-  const std::uint32_t nth = log.accesses[lane]++;
-  if (nth % loop_chunk == loop_chunk - 1) wants_to_give_way_ = true;
-  if (nth < log.flushed) {  // far behind its warp: a request of its own
-    request alone;
-    alone.lanes = 1u << lane;
-    alone.address[lane] = address;
-    count_request(alone, sites_[index]);
-    return;
-  }
-  if (nth - log.flushed == 3 * loop_chunk) {
-    for (std::uint32_t k = 0; k < loop_chunk; ++k) count_request(log.requests[k], sites_[index]);
-    std::copy(log.requests.begin() + loop_chunk, log.requests.begin() + log.used,
-              log.requests.begin());
-    log.used -= loop_chunk;
-    log.flushed += loop_chunk;
-  }
-  const std::uint32_t k = nth - log.flushed;
-  if (k >= log.used) {
-    log.used = k + 1;
-    if (log.requests.size() < log.used) log.requests.resize(log.used * 2);
-    log.requests[k].lanes = 0;
-  }
-  request& r = log.requests[k];
-  r.lanes |= 1u << lane;
-  r.address[lane] = address;
-}
-
-void tracer::count_request(const request& r, known_site& site) {
-  const counter_key& key = site.key;
-  const auto lanes = static_cast<unsigned>(std::popcount(r.lanes));
-  counts& c = site.so_far;
-  ++c.requests;
-  c.lanes += lanes;
-  c.bytes += lanes * key.width;
-  c.used_bytes += distinct_bytes(r, key.width);
-  const bool atomic = key.what == operation::atomic;
-  if (key.space == memory_space::shared || key.space == memory_space::distributed) {
-    const shared_cost cost = atomic ? shared_atomic_wavefronts(r)
-                                    : shared_wavefronts(r, key.width, key.what == operation::load);
-    c.wavefronts += cost.wavefronts;
-    c.conflicts += cost.conflicts;
-  } else {
-    c.sectors += atomic ? global_atomic_sectors(r) : global_sectors(r, key.width);
-  }
-}
-
-void tracer::flush(site_log& log, known_site& site) {
-  for (std::uint32_t k = 0; k < log.used; ++k) count_request(log.requests[k], site);
-  log.used = log.flushed = 0;
-  log.accesses.fill(0);
-}
-
-void tracer::flush_warp(unsigned warp) {
-  for (const unsigned index : touched_[warp]) flush(logs_[warp][index], sites_[index]);
-  touched_[warp].clear();
-}
-
 // ---- accesses ----------------------------------------------------------------------------------
 
 void tracer::touch(std::uintptr_t address, unsigned bytes, operation what, bool writes,
@@ -430,7 +306,7 @@ void tracer::touch(std::uintptr_t address, unsigned bytes, operation what, bool 
   if (!where.known) return;
   demand_alignment(address, bytes, where, site);
   if (record_->with.count) {
-    count({site, where.space, what, bytes}, address);
+    requests_.add({site, where.space, what, bytes}, thread(), address);
     if (where.space == memory_space::global) {
       if (what != operation::store) arena::instance().touch(address, address + bytes - 1, false);
       if (writes) arena::instance().touch(address, address + bytes - 1, true);
@@ -472,7 +348,7 @@ void tracer::check(const access& a, const place& where) {
 
 void tracer::barrier(unsigned warps) {
   barriers_ += warps;
-  for (unsigned w = 0; w < warps_; ++w) flush_warp(w);
+  for (unsigned w = 0; w < warps_; ++w) requests_.warp_meets(w);
   if (record_->with.check) checker_.block_barrier();
 }
 
@@ -480,7 +356,7 @@ void tracer::collective(unsigned warp, std::uint32_t lanes) {
   ++collectives_;
   // Part of a warp that meets says nothing about the others, which may still be behind.
   const unsigned in_warp = std::min(32u, facts_.threads - warp * 32);
-  if (unsigned(std::popcount(lanes)) == in_warp) flush_warp(warp);
+  if (unsigned(std::popcount(lanes)) == in_warp) requests_.warp_meets(warp);
   if (record_->with.check) checker_.warp_collective(warp, lanes);
 }
 
@@ -496,7 +372,9 @@ void tracer::async_copy_begins(char* shared, const char* global, unsigned bytes,
   const place where = locate(address, bytes, site);
   if (!where.known || where.owner == nullptr) return;
   demand_alignment(address, bytes, where, site);
-  if (record_->with.count) count({site, where.space, operation::async_copy, bytes}, address);
+  if (record_->with.count) {
+    requests_.add({site, where.space, operation::async_copy, bytes}, thread(), address);
+  }
   conflict found;
   const access a{address, bytes, site, true, false};
   if (record_->with.check &&
@@ -517,7 +395,7 @@ void tracer::landed(char* shared, unsigned bytes) {
 // sectors are those that there are.
 void tracer::count_bulk(operation what, unsigned bytes, std::uintptr_t site) {
   if (!record_->with.count) return;
-  counts& c = sites_[index_of({site, memory_space::global, what, 0})].so_far;
+  counts& c = requests_.totals({site, memory_space::global, what, 0});
   ++c.requests;
   ++c.lanes;
   c.bytes += bytes;
@@ -564,7 +442,7 @@ void tracer::bulk_global(const void* global, unsigned bytes, bool writes, std::u
   if (!where.known) return;
   if (record_->with.count && where.space == memory_space::global) {
     const operation what = writes ? operation::bulk_store : operation::bulk_load;
-    counts& c = sites_[index_of({site, where.space, what, 0})].so_far;
+    counts& c = requests_.totals({site, where.space, what, 0});
     c.used_bytes += bytes;
     c.sectors += (address + bytes - 1) / sector_bytes - address / sector_bytes + 1;
     arena::instance().touch(address, address + bytes - 1, writes);
