@@ -11,9 +11,9 @@
 // a column, one element into each of 32 rows: 32 sectors, 4 bytes used of each. The other 7 columns
 // of those sectors are written by the other 7 warps, so L2 collects whole sectors and DRAM sees the
 // bytes once; but L2 is asked 8 times as often.
-// Limited by: partial writes at L2. An H100's moves about 5.5 TB/s in whole sectors, 170 G per
-// second; with 4 bytes in each that is 0.7 TB/s, half of the 1.5 that a copy writes
-// -> 02 coalesced_writes.
+// Limited by: partial writes at L2. At 170 G sectors per second (assumed: 5.5 TB/s in whole ones)
+// 4 bytes in each would be 0.7 TB/s, half of what a copy writes. It is a third of that in fact: a
+// partial write costs L2 more than a whole one -> 02 coalesced_writes.
 #pragma once
 
 #include <warpladder/core/launch.cuh>

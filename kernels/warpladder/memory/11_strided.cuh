@@ -8,8 +8,8 @@
 // uses 4 bytes of each. The next 7 elements of a run hit those sectors again, if L1 still has them:
 // a warp works on 4 KiB, the 64 warps of a multiprocessor on 256 KiB, which is all of its L1.
 // The stores write through: L2 takes 8 partial sectors for every whole one.
-// Limited by: L2's 170 G sectors/s with 4 bytes in each, 0.7 TB/s of the 1.5 that a copy writes, as
-// in 01 naive; and by the loads that L1 has lost in the meantime -> 12 coalesced.
+// Limited by: partial writes at L2, as in 01 naive, and the loads that L1 has lost in the meantime:
+// together a third of the rate of 01 (docs/memory.md, Worklog) -> 12 coalesced.
 #pragma once
 
 #include <warpladder/core/launch.cuh>

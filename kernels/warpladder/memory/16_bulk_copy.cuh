@@ -10,8 +10,8 @@
 // 2 to 3 pieces of its 4 in flight towards shared memory, 6 blocks 98 to 147 KB per multiprocessor,
 // against the 13.6 KB of 15 loads_in_flight. Shared memory passes every byte twice: 2 * 5.7 bytes
 // per clock of the 128 it could.
-// Limited by: device memory, as 15; what is gained are the registers, threads and issue slots that
-// the rest of a kernel could use. Rows shorter than a piece travel in requests of their own size.
+// Limited by: the one thread, which waits for a store to be read before it asks for more: 5% behind
+// 15. Gained are registers, threads and issue slots. Short rows travel in requests of their size.
 #pragma once
 
 #include <algorithm>

@@ -10,8 +10,8 @@
 // 1 KiB of the warp after the first (64 warps: 64 KiB), so that 32 of 192 come from L2. Nothing
 // softens the stores: L1 writes through, 96 sectors with 4 bytes each. Device memory moves whole
 // sectors, 32 bytes in and 32 out per particle; 24 + 12 = 36 were needed: at most 56% of its rate.
-// Limited by: sectors at L2, 4 per particle (1 in, 3 out). An H100's moves about 5.5 TB/s, 170 G
-// sectors per second: 42 G particles/s, just below the 3.0 TB/s / 64 = 47 G/s of device memory
+// Limited by: sectors at L2, 4 per particle (1 in, 3 out). At an assumed 5.5 TB/s, 170 G sectors
+// per second: 42 G particles/s, just below the 3.0 TB/s / 64 = 47 G/s of device memory
 //  -> 21 aligned_structure.
 #pragma once
 

@@ -8,7 +8,7 @@
 // used. The lookups of a warp fall into 32 different sectors: 32 per request, 12.5% used. Sorted
 // indices share sectors (down to 4 per request), equal ones all of them (1). While L2 holds the
 // table, a random lookup costs device memory 8 bytes, 2.7 ps at 3.0 TB/s, and L2 1.25 sectors,
-// 7.4 ps at the 170 G/s (5.5 TB/s) of an H100.
+// 7.4 ps at an assumed 170 G/s (5.5 TB/s).
 // A thread waits for its index (device memory, 0.7 us), then for its element (L2, 0.2 us): 270 000
 // resident threads could finish a lookup every 3.3 ps. Threads enough, by a factor of 2.
 // Limited by: sectors at L2. Whether by the path of the loads as well -> 31 read_only.
