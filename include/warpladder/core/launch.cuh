@@ -16,6 +16,9 @@ struct launch_config {
   unsigned cluster = 1;      ///< blocks per cluster along x (compute capability 9.0 and later)
   bool cooperative = false;  ///< all blocks resident at once, as grid-wide barriers need
   cudaAccessPolicyWindow l2_window = {};  ///< num_bytes > 0: what L2 keeps (8.0 and later)
+  /// May start while the kernel before it in the stream still runs (9.0 and later): the kernel must
+  /// wait_for_kernels_before() before it touches memory. See dependent_launch.cuh.
+  bool overlaps_kernel_before = false;
 };
 
 /// Launches `kernel` and returns the launch status; asynchronous and legal under stream capture.
@@ -31,7 +34,7 @@ cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
     if (status != cudaSuccess) return status;
   }
 
-  cudaLaunchAttribute attributes[3] = {};
+  cudaLaunchAttribute attributes[4] = {};
   unsigned count = 0;
   if (config.cooperative) {
     attributes[count].id = cudaLaunchAttributeCooperative;
@@ -44,6 +47,10 @@ cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
   if (config.l2_window.num_bytes > 0) {
     attributes[count].id = cudaLaunchAttributeAccessPolicyWindow;
     attributes[count++].val.accessPolicyWindow = config.l2_window;
+  }
+  if (config.overlaps_kernel_before) {
+    attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[count++].val.programmaticStreamSerializationAllowed = 1;
   }
 
   cudaLaunchConfig_t native = {};

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// __half, as far as kernels use it.
+#pragma once
+
+#include "cuda_runtime.h"
+#include "simt/small_floats.hpp"
+
+using __half = simt::detail::small_float<10>;
+using half = __half;
+
+inline __half __float2half(float value) {
+  return value;
+}
+inline __half __float2half_rn(float value) {
+  return value;
+}
+inline float __half2float(__half value) {
+  return value;
+}
