@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace warpladder {
 
@@ -12,5 +13,11 @@ struct workspace_view {
   void* data = nullptr;
   std::size_t bytes = 0;
 };
+
+/// Is `workspace` no good for a launch that needs `bytes`: too small, or not aligned to 256 bytes?
+inline bool lacks(const workspace_view& workspace, std::size_t bytes) {
+  return bytes > 0 && (workspace.bytes < bytes || workspace.data == nullptr ||
+                       reinterpret_cast<std::uintptr_t>(workspace.data) % 256 != 0);
+}
 
 }  // namespace warpladder
