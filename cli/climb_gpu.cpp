@@ -9,14 +9,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <gemm_shape.hpp>
 #include <map>
-#include <memory_shape.hpp>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <system_error>
@@ -25,9 +24,9 @@
 
 #include "backend.hpp"
 #include "commands.hpp"
-#include "ladders.hpp"
 #include "rungs.hpp"
 #include "table.hpp"
+#include "topics.hpp"
 
 namespace warpladder::cli {
 
@@ -84,13 +83,21 @@ int run_program(const std::string& program, std::vector<std::string> arguments) 
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/// One case of the benchmark, its name taken apart: <topic>/f32/<rung>/<shape>[/<mode>].
+/// One case of the benchmark, its name taken apart: <topic>/<type>/<rung>/<shape>[/<mode>].
 struct result {
-  std::string rung = {}, shape = {}, mode = {}, label = {}, error = {};
+  std::string type = {}, rung = {}, shape = {}, mode = {}, label = {}, error = {};
   double seconds = 0, flops_per_second = 0, bytes_per_second = 0;
   double ceiling_ratio = 0, vendor_ratio = 0;
   bool bound_by_memory = false;
 };
+
+std::string type_name(const std::string& in_case) {
+  const std::map<std::string, std::string> names = {
+      {"f32", "float32"}, {"f64", "float64"}, {"f16", "float16"}, {"bf16", "bfloat16"},
+      {"i32", "int32"},   {"i64", "int64"},   {"u32", "uint32"},  {"u64", "uint64"}};
+  const auto found = names.find(in_case);
+  return found == names.end() ? in_case : found->second;
+}
 
 std::vector<result> read_results(const ordered_json& report) {
   std::vector<result> all;
@@ -104,7 +111,10 @@ std::vector<result> read_results(const ordered_json& report) {
         parts.back() += c;
     }
     if (parts.size() < 4) continue;
-    result one{.rung = parts[2], .shape = parts[3], .mode = parts.size() > 4 ? parts[4] : "stream"};
+    result one{.type = type_name(parts[1]),
+               .rung = parts[2],
+               .shape = parts[3],
+               .mode = parts.size() > 4 ? parts[4] : "stream"};
     one.label = run.value("label", "");
     if (run.contains("median_us")) {
       one.seconds = run["median_us"].get<double>() * 1e-6;
@@ -138,9 +148,9 @@ std::vector<std::string> figures(const result& one) {
           fmt::format("{:.2f}", one.vendor_ratio)};
 }
 
-std::vector<table::column> figure_columns(const std::string& topic, const std::string& vendor) {
+std::vector<table::column> figure_columns(const topic& topic, const std::string& vendor) {
   return {{"time", table::align::right},
-          {topic == "gemm" ? "TFLOP/s" : "GB/s", table::align::right},
+          {topic.is_arithmetic ? "TFLOP/s" : "GB/s", table::align::right},
           {"% ceiling  ", table::align::right},
           {"x " + vendor, table::align::right}};
 }
@@ -157,11 +167,6 @@ std::vector<table::column> joined(std::vector<table::column> cells,
   return cells;
 }
 
-bool has_rung(const ladder_facts& ladder, const std::string& name) {
-  return std::any_of(ladder.rungs.begin(), ladder.rungs.end(),
-                     [&](const rung_info& rung) { return full_name(rung) == name; });
-}
-
 /// Why a rung has no result at this shape.
 std::string why_missing(const ladder_facts& ladder, const rung_info& rung, const std::string& shape,
                         const device_facts& device) {
@@ -170,61 +175,69 @@ std::string why_missing(const ladder_facts& ladder, const rung_info& rung, const
   return why_not.empty() ? "too slow here; --slow runs it" : why_not;
 }
 
-/// One table per shape and mode, a row per rung.
-std::string rung_tables(const std::string& topic, const ladder_facts& ladder,
+/// One table per type, shape and mode, a row per rung.
+std::string rung_tables(const topic& topic, const ladder_facts& ladder,
                         const std::vector<result>& results, const climb_options& wanted,
                         const device_facts& device) {
-  std::vector<std::pair<std::string, std::string>> groups;  // shape, mode; in order of appearance
-  std::map<std::string, const result*> by_name;
+  using group_name = std::array<std::string, 3>;  // type, shape, mode
+  std::vector<group_name> groups;                 // in order of appearance
+  std::map<std::pair<std::string, group_name>, const result*> by_name;
   for (const result& one : results) {
-    if (!has_rung(ladder, one.rung)) continue;
-    by_name[one.rung + "/" + one.shape + "/" + one.mode] = &one;
-    const std::pair group(one.shape, one.mode);
+    if (!ladder.has_rung(one.rung)) continue;
+    const group_name group{one.type, one.shape, one.mode};
+    by_name[{one.rung, group}] = &one;
     if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
   }
   std::string text;
-  for (const auto& [shape, mode] : groups) {
+  for (const group_name& group : groups) {
+    const auto& [type, shape, mode] = group;
     table rows(joined({{"rung", table::align::left, 24}, {"idea", table::align::left, 46}},
                       figure_columns(topic, ladder.vendor)));
     for (const rung_info& rung : ladder.rungs) {
       const std::string name = full_name(rung);
       if (!is_wanted(name, wanted.rungs)) continue;
-      const auto found = by_name.find(name + "/" + shape + "/" + mode);
+      const auto found = by_name.find({name, group});
       const std::vector<std::string> cells{name, std::string(rung.idea)};
       rows.add(joined(cells, found != by_name.end()
                                  ? figures(*found->second)
                                  : std::vector{"- " + why_missing(ladder, rung, shape, device)}));
     }
-    text += fmt::format("\n{}, {}, {}\n\n{}", ladder.title, shape, mode, rows.text());
+    text += fmt::format("\n{} ({}), {}, {}\n\n{}", ladder.title, type, shape, mode, rows.text());
   }
   return text;
 }
 
-std::string front_door_table(const std::string& topic, const ladder_facts& ladder,
+std::string front_door_table(const topic& topic, const ladder_facts& ladder, const front_door& door,
                              const std::vector<result>& results) {
-  const bool chooses = std::any_of(results.begin(), results.end(), [&](const result& one) {
-    return one.rung == ladder.front_door && !one.label.empty();
-  });
+  std::vector<const result*> of_door;
+  for (const result& one : results) {
+    if (one.rung == door.name) of_door.push_back(&one);
+  }
+  if (of_door.empty()) return "";
+  const auto any = [&](auto what) { return std::any_of(of_door.begin(), of_door.end(), what); };
+  const bool has_types = any([&](const result* one) { return one->type != of_door[0]->type; });
+  const bool chooses = any([](const result* one) { return !one->label.empty(); });
   std::vector<table::column> columns{{"shape"}, {"mode"}};
+  if (has_types) columns.insert(columns.begin(), {"type"});
   if (chooses) columns.push_back({"chose", table::align::left, 40});
   table rows(joined(columns, figure_columns(topic, ladder.vendor)));
-  for (const result& one : results) {
-    if (one.rung != ladder.front_door) continue;
-    std::vector<std::string> cells{one.shape, one.mode};
-    if (chooses) cells.push_back(one.label);
-    rows.add(joined(cells, figures(one)));
+  for (const result* one : of_door) {
+    std::vector<std::string> cells{one->shape, one->mode};
+    if (has_types) cells.insert(cells.begin(), one->type);
+    if (chooses) cells.push_back(one->label);
+    rows.add(joined(cells, figures(*one)));
   }
-  if (rows.empty()) return "";
-  return fmt::format("\nthe front door, {}\n\n{}", ladder.function, rows.text());
+  return fmt::format("\nthe front door, {}\n\n{}", door.function, rows.text());
 }
 
-ordered_json to_json(const std::string& topic, const std::vector<ladder_facts>& ladders,
-                     const ordered_json& report, const std::vector<result>& results) {
-  ordered_json all{{"backend", "gpu"}, {"topic", topic}, {"dtype", "float32"}};
+ordered_json to_json(const topic& topic, const ordered_json& report,
+                     const std::vector<result>& results) {
+  ordered_json all{{"backend", "gpu"}, {"topic", topic.name}};
   all["context"] = report.at("context");
   for (const result& one : results) {
-    ordered_json row{{"rung", one.rung}, {"shape", one.shape}, {"mode", one.mode}};
-    for (const ladder_facts& ladder : ladders) {
+    ordered_json row{
+        {"rung", one.rung}, {"dtype", one.type}, {"shape", one.shape}, {"mode", one.mode}};
+    for (const ladder_facts& ladder : topic.ladders) {
       for (const rung_info& rung : ladder.rungs) {
         if (full_name(rung) == one.rung) row["idea"] = rung.idea;
       }
@@ -245,45 +258,33 @@ ordered_json to_json(const std::string& topic, const std::vector<ladder_facts>& 
   return all;
 }
 
-/// A complaint about sizes comes early, and not from another program.
-void check_sizes(const std::string& topic, const std::vector<std::string>& sizes) {
-  for (const std::string& size : sizes) {
-    if (topic == "gemm")
-      bench::parse_gemm_shape(size);
-    else
-      bench::parse_memory_shape(size);
+bool has_wanted_rung(const topic& topic, const climb_options& wanted) {
+  for (const ladder_facts& ladder : topic.ladders) {
+    for (const front_door& door : ladder.front_doors) {
+      if (is_wanted(door.name, wanted.rungs)) return true;
+    }
+    for (const rung_info& rung : ladder.rungs) {
+      if (is_wanted(full_name(rung), wanted.rungs)) return true;
+    }
   }
-}
-
-std::string quick_sizes(const std::string& topic) {
-  return topic == "gemm" ? "1024" : "4096,1048576particles,16777216of4194304";
-}
-
-bool has_wanted_rung(const std::vector<ladder_facts>& ladders, const climb_options& wanted) {
-  return std::any_of(ladders.begin(), ladders.end(), [&](const ladder_facts& ladder) {
-    return (!ladder.front_door.empty() && is_wanted(ladder.front_door, wanted.rungs)) ||
-           std::any_of(ladder.rungs.begin(), ladder.rungs.end(), [&](const rung_info& rung) {
-             return is_wanted(full_name(rung), wanted.rungs);
-           });
-  });
+  return false;
 }
 
 /// Measures a topic, and prints its tables or adds it to `all`. Returns the exit code.
-int climb_topic(const std::string& topic, const climb_options& wanted, ordered_json& all) {
-  const std::vector<ladder_facts> ladders = ladders_of(topic);
+int climb_topic(const topic& topic, const climb_options& wanted, ordered_json& all) {
   const temporary_file json;
   std::vector<std::string> arguments{"--benchmark_out=" + json.path()};
   if (!wanted.sizes.empty()) {
     arguments.push_back(fmt::format("--sizes={}", fmt::join(wanted.sizes, ",")));
   } else if (wanted.quick) {
-    arguments.push_back("--sizes=" + quick_sizes(topic));
+    arguments.push_back("--sizes=" + topic.quick_sizes);
   }
   if (!wanted.rungs.empty())
     arguments.push_back(fmt::format("--rungs={}", fmt::join(wanted.rungs, ",")));
   if (wanted.quick) arguments.push_back("--pairs=5");
   if (wanted.slow) arguments.push_back("--slow");
 
-  const std::string program = topic + "_bench";
+  const std::string program = topic.name + "_bench";
   const int code = run_program(sibling(program).string(), arguments);
   if (code == 2) return 2;  // it has said why
   std::ifstream file(json.path());
@@ -295,14 +296,15 @@ int climb_topic(const std::string& topic, const climb_options& wanted, ordered_j
 
   const std::vector<result> results = read_results(report);
   if (wanted.json) {
-    all[topic] = to_json(topic, ladders, report, results);
+    all[topic.name] = to_json(topic, report, results);
     return code == 0 ? 0 : 1;
   }
   device_facts device;
   WARPLADDER_TRY(query_device(device));
-  for (const ladder_facts& ladder : ladders) {
-    fmt::print("{}{}", rung_tables(topic, ladder, results, wanted, device),
-               front_door_table(topic, ladder, results));
+  for (const ladder_facts& ladder : topic.ladders) {
+    fmt::print("{}", rung_tables(topic, ladder, results, wanted, device));
+    for (const front_door& door : ladder.front_doors)
+      fmt::print("{}", front_door_table(topic, ladder, door, results));
   }
   const auto& context = report.at("context");
   const auto fact = [&](const char* key) { return context.value(key, "?"); };
@@ -315,21 +317,20 @@ int climb_topic(const std::string& topic, const climb_options& wanted, ordered_j
       "faster than cuBLAS,\n"
       "and likewise for others. Every rung was checked {} before it was timed.\n",
       fact("gpu"), fact("driver"), fact("cublas"), fact("ceiling_fma_tflops"),
-      fact("ceiling_copy_gbps"), topic == "gemm" ? "against float64" : "element by element");
+      fact("ceiling_copy_gbps"), topic.checked);
   return code == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int climb(const climb_options& wanted) {
-  check_sizes(wanted.topic, wanted.sizes);
   ordered_json all;
   int worst = 0;
   bool any = false;
-  for (const std::string_view name : topics) {
-    const std::string topic(name);
-    if (!wanted.topic.empty() && topic != wanted.topic) continue;
-    if (wanted.topic.empty() && !has_wanted_rung(ladders_of(topic), wanted)) continue;
+  for (const topic& topic : topics_called(wanted.topic)) {
+    // A complaint about sizes comes early, and not from another program.
+    for (const std::string& size : wanted.sizes) topic.check_size(size);
+    if (wanted.topic.empty() && !has_wanted_rung(topic, wanted)) continue;
     any = true;
     worst = std::max(worst, climb_topic(topic, wanted, all));
   }

@@ -5,13 +5,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace warpladder::cli {
-
-/// The topics there are. A new one is a new name here and a case in ladders.cpp and climb_host.cpp.
-inline constexpr std::string_view topics[] = {"gemm", "memory"};
 
 struct climb_options {
   std::string topic;               ///< empty: all

@@ -7,9 +7,9 @@
 
 #include "backend.hpp"
 #include "commands.hpp"
-#include "ladders.hpp"
 #include "rungs.hpp"
 #include "table.hpp"
+#include "topics.hpp"
 
 namespace warpladder::cli {
 
@@ -22,13 +22,12 @@ std::string capability(int packed) {
 
 }  // namespace
 
-int list(const std::string& topic, bool as_json) {
+int list(const std::string& topic_name, bool as_json) {
   device_facts facts;
   const bool found = has_device() && query_device(facts) == cudaSuccess;
   nlohmann::ordered_json all;
-  for (const std::string_view name : topics) {
-    if (!topic.empty() && topic != name) continue;
-    for (const ladder_facts& ladder : ladders_of(name)) {
+  for (const topic& topic : topics_called(topic_name)) {
+    for (const ladder_facts& ladder : topic.ladders) {
       table rows({{"rung"},
                   {"idea", table::align::left, 60},
                   {"needs", table::align::right},
@@ -39,17 +38,18 @@ int list(const std::string& topic, bool as_json) {
         rows.add({full_name(rung), std::string(rung.idea),
                   "cc " + capability(rung.min_compute_capability), rung.runs_on_host ? "yes" : "no",
                   why_not.empty() ? "yes" : why_not});
-        all[std::string(name)].push_back({{"ladder", ladder.name},
-                                          {"step", rung.step},
-                                          {"name", rung.name},
-                                          {"idea", rung.idea},
-                                          {"min_compute_capability", rung.min_compute_capability},
-                                          {"runs_on_host", rung.runs_on_host},
-                                          {"supported_here", why_not.empty()},
-                                          {"why_not", why_not}});
+        all[topic.name].push_back({{"ladder", ladder.name},
+                                   {"step", rung.step},
+                                   {"name", rung.name},
+                                   {"idea", rung.idea},
+                                   {"min_compute_capability", rung.min_compute_capability},
+                                   {"runs_on_host", rung.runs_on_host},
+                                   {"supported_here", why_not.empty()},
+                                   {"why_not", why_not}});
       }
       if (!as_json)
-        fmt::print("{}, {} backend\n\n{}\n", ladder.title, WARPLADDER_BACKEND, rows.text());
+        fmt::print("{} (float32), {} backend\n\n{}\n", ladder.title, WARPLADDER_BACKEND,
+                   rows.text());
     }
   }
   if (as_json) fmt::print("{}\n", all.dump(2));

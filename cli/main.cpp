@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <iterator>
-#include <memory_shape.hpp>
 #include <stdexcept>
 #include <string>
+#include <vector>
 #include <warpladder/core/version.hpp>
 
 #include "backend.hpp"
 #include "commands.hpp"
+#include "topics.hpp"
 
 namespace {
 
@@ -44,12 +44,26 @@ std::string version() {
                      WARPLADDER_VERSION_MINOR, WARPLADDER_VERSION_PATCH, this_backend);
 }
 
-void check_topic(const std::string& topic) {
-  using warpladder::cli::topics;
-  if (topic.empty() || std::find(std::begin(topics), std::end(topics), topic) != std::end(topics))
-    return;
-  throw std::invalid_argument(
-      fmt::format("There is no ladder '{}'. There are: {}.", topic, fmt::join(topics, ", ")));
+/// "gemm: N for a cube, ...; memory: ...".
+std::string size_help() {
+  std::string text;
+  for (const auto& topic : warpladder::cli::topics())
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ". ", topic.name, topic.size_help);
+  return text;
+}
+
+/// "run, transpose, ...", each name once.
+std::string front_door_names() {
+  std::vector<std::string> names;
+  for (const auto& topic : warpladder::cli::topics()) {
+    for (const auto& ladder : topic.ladders) {
+      for (const auto& door : ladder.front_doors) {
+        if (std::find(names.begin(), names.end(), door.name) == names.end())
+          names.push_back(door.name);
+      }
+    }
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 /// Hands over to the other program if this one is the wrong one for the wish. `auto` means the GPU
@@ -94,22 +108,18 @@ int run(int argc, char** argv) {
       "Nsight Compute to watch (scripts/measure_counters)");
   CLI::App* const devices = app.add_subcommand("devices", "What there is to run on");
   for (CLI::App* const command : {list, run})
-    command->add_option(
-        "topic", topic,
-        fmt::format("{}; all if left out", fmt::join(warpladder::cli::topics, ", ")));
+    command->add_option("topic", topic,
+                        fmt::format("{}; all if left out", warpladder::cli::topic_names()));
   for (CLI::App* const command : {list, run, devices, explaining, checking})
     command->add_flag("--json", json, "Print JSON instead of a table");
 
   run->add_option(
          "--rungs,--filter", climb.rungs,
-         "Only rungs whose name contains one of these words, comma-separated; `run`, `transpose` "
-         "and `copy_2d` are the front doors")
+         fmt::format("Only rungs whose name contains one of these words, comma-separated. Front "
+                     "doors: {}",
+                     front_door_names()))
       ->delimiter(',');
-  run->add_option(
-         "--sizes", climb.sizes,
-         fmt::format("Comma-separated. gemm: N for a cube, MxNxK, or MxNxKxbBATCH; memory: {}",
-                     warpladder::bench::memory_shape_help))
-      ->delimiter(',');
+  run->add_option("--sizes", climb.sizes, "Comma-separated. " + size_help())->delimiter(',');
   run->add_option("--gpu", climb.gpu,
                   "Host backend: the GPU whose roofline is shown (`--gpu list` names them)")
       ->capture_default_str();
@@ -121,8 +131,8 @@ int run(int argc, char** argv) {
       ->required();
   explaining->add_option("--against", explain.against, "A rung to compare the totals with");
   explaining->add_option("--shape", explain.shape,
-                         "The size of the problem: 128x128x128 for gemm, "
-                         "256x256 for a transpose, 8192 for a table");
+                         "The size of the problem, as climb's --sizes takes it; for tables and "
+                         "particles of the topic memory the count alone will do");
   explaining->add_option("--gpu", explain.gpu, "The GPU whose roofline is shown")
       ->capture_default_str();
   explaining->add_option("--html", explain.html, "Write the annotated source to this file");
@@ -138,7 +148,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  check_topic(topic);
+  warpladder::cli::topics_called(topic);  // complains now, and not from another program
   const bool traces =
       explaining->parsed() || checking->parsed() || (counting->parsed() && backend != "gpu");
   if (traces) {
@@ -154,8 +164,8 @@ int run(int argc, char** argv) {
   if (list->parsed()) return warpladder::cli::list(topic, json);
   if (devices->parsed()) return warpladder::cli::devices(json);
   if (topic.empty() && !climb.sizes.empty())
-    throw std::invalid_argument(fmt::format("--sizes: of which topic? Name one of {}.",
-                                            fmt::join(warpladder::cli::topics, ", ")));
+    throw std::invalid_argument(
+        fmt::format("--sizes: of which topic? Name one of {}.", warpladder::cli::topic_names()));
   climb.topic = topic;
   climb.json = json;
   return warpladder::cli::climb(climb);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rung_case.hpp"
 
+#include "topics.hpp"
+
 #ifdef WARPLADDER_HOST_EXECUTOR
 #include <simt/trace.hpp>
 #endif
@@ -9,8 +11,7 @@ namespace warpladder::cli {
 
 std::vector<runnable_rung> all_rungs() {
   std::vector<runnable_rung> all;
-  add_gemm_rungs(all);
-  add_memory_rungs(all);
+  for (const topic& one : topics()) one.add_rungs(all);
   return all;
 }
 

@@ -40,11 +40,10 @@ struct operands {
     p.c = c.data(), p.ldc = shape.n, p.stride_c = shape.m * shape.n;
   }
 
-  std::string explain_wrong() const {
+  std::string explain_wrong() {
     const stream to;
     const device_buffer<gemm::verification> result(1);
     WARPLADDER_TRY(tables::gemm_verify<float>(p, nullptr, result.data(), to));
-    gemm::verification found;
     copy_async<gemm::verification>({&found, 1}, result.view(), to);
     to.synchronize();
     if (found.wrong == 0) return "";
@@ -56,13 +55,15 @@ struct operands {
   device_buffer<float> a, b, c;
   device_buffer<std::byte> scratch{0};
   problem p;
+  gemm::verification found = {};
 };
 
 template <class Launch, class WorkspaceBytes>
 rung_case make_case(const std::string& text, const std::function<support(const problem&)>& supports,
                     WorkspaceBytes workspace_bytes, Launch launch) {
   const bench::gemm_shape shape = bench::parse_gemm_shape(text);
-  rung_case made{.shape = shape.name(), .flops = shape.flops()};
+  rung_case made{
+      .shape = shape.name(), .flops = shape.flops(), .bytes = shape.bytes(sizeof(float))};
   const auto on = std::make_shared<operands>(shape);
   if (const support can = supports(on->p); !can) {
     made.why_not = can.why_not;
@@ -74,6 +75,19 @@ rung_case make_case(const std::string& text, const std::function<support(const p
     return launch(on->p, to, workspace_view{on->scratch.data(), on->scratch.size()});
   };
   made.explain_wrong = [on] { return on->explain_wrong(); };
+  made.error_over_bound = [on] { return double(on->found.worst_permille) * 1e-3; };
+  return made;
+}
+
+rung_case make_front_door_case(const std::string& shape) {
+  const auto chosen = std::make_shared<std::string>();
+  rung_case made = make_case(
+      shape, [](const problem&) { return support{}; }, tables::gemm_workspace_bytes<float>,
+      [chosen](const problem& p, cudaStream_t to, workspace_view scratch) {
+        *chosen = tables::gemm_choice(p, scratch);
+        return tables::gemm_run(p, to, scratch);
+      });
+  made.choice = [chosen] { return *chosen; };
   return made;
 }
 
@@ -96,11 +110,7 @@ void add_gemm_rungs(std::vector<runnable_rung>& to) {
                 {.step = 99, .name = "run", .idea = "the front door"},
                 help,
                 shapes,
-                [](const std::string& shape) {
-                  return make_case(
-                      shape, [](const problem&) { return support{}; },
-                      tables::gemm_workspace_bytes<float>, tables::gemm_run<float>);
-                }});
+                make_front_door_case});
 }
 
 }  // namespace warpladder::cli

@@ -139,9 +139,9 @@ std::shared_ptr<operands<memory::layout_problem>> make_layout_operands(const mem
 }
 
 template <class Problem>
-rung_case make_case(const std::string& shape, const std::shared_ptr<operands<Problem>>& on,
-                    const rung_entry<Problem>& rung) {
-  rung_case made{.shape = shape};
+rung_case make_case(const std::string& text, const memory_shape& shape,
+                    const std::shared_ptr<operands<Problem>>& on, const rung_entry<Problem>& rung) {
+  rung_case made{.shape = text, .bytes = shape.bytes()};
   if (const support can = rung.supports(on->problem); !can) {
     made.why_not = can.why_not;
     return made;
@@ -161,9 +161,9 @@ void add_ladder(std::vector<runnable_rung>& to, std::span<const rung_entry<Probl
                 const std::vector<std::string>& shapes) {
   for (const rung_entry<Problem>& rung : ladder) {
     to.push_back({"memory/" + full_name(rung.info), rung.info, help, shapes,
-                  [rung, sizes](const std::string& shape) {
-                    return make_case(shape, make_operands(parse_shape(shape, sizes), Problem{}),
-                                     rung);
+                  [rung, sizes](const std::string& text) {
+                    const memory_shape shape = parse_shape(text, sizes);
+                    return make_case(text, shape, make_operands(shape, Problem{}), rung);
                   }});
   }
 }
@@ -173,9 +173,10 @@ void add_front_door(std::vector<runnable_rung>& to, const std::string& name,
                     cudaError_t (*run)(const Problem&, cudaStream_t), const std::string& help,
                     const std::vector<std::string>& shapes) {
   const rung_info info{.step = 99, .name = name, .idea = "the front door"};
-  to.push_back({"memory/" + name, info, help, shapes, [run](const std::string& shape) {
-                  const auto on = make_operands(parse_shape(shape, matrix), Problem{});
-                  rung_case made{.shape = shape};
+  to.push_back({"memory/" + name, info, help, shapes, [run](const std::string& text) {
+                  const memory_shape shape = parse_shape(text, matrix);
+                  const auto on = make_operands(shape, Problem{});
+                  rung_case made{.shape = text, .bytes = shape.bytes()};
                   made.launch = [on, run](cudaStream_t to) { return run(on->problem, to); };
                   made.explain_wrong = [on] { return on->explain_wrong(); };
                   return made;
@@ -197,14 +198,13 @@ void add_memory_rungs(std::vector<runnable_rung>& to) {
   add_front_door(to, "copy_2d", tables::memory_copy_2d<float>, size, matrices);
   for (const auto& rung : tables::layout_rungs()) {
     to.push_back({"memory/" + full_name(rung.info), rung.info, size, counts,
-                  [rung](const std::string& shape) {
-                    rung_case made{.shape = shape, .why_not = "supports no layout"};
+                  [rung](const std::string& text) {
+                    const memory_shape shape = parse_shape(text, particles);
+                    rung_case made{.shape = text, .why_not = "supports no layout"};
                     for (const auto stored_as :
                          {memory::layout::array_of_structures, memory::layout::structure_of_arrays,
                           memory::layout::tiled_structure}) {
-                      const auto on =
-                          make_layout_operands(parse_shape(shape, particles), stored_as);
-                      made = make_case(shape, on, rung);
+                      made = make_case(text, shape, make_layout_operands(shape, stored_as), rung);
                       if (made.why_not.empty()) break;
                     }
                     return made;

@@ -4,17 +4,23 @@
 // the rung table.
 
 #include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <vector>
 #include <warpladder/core/async_copy.cuh>
 #include <warpladder/core/buffer.hpp>
+#include <warpladder/core/dependent_launch.cuh>
 #include <warpladder/core/event.hpp>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/math.hpp>
+#include <warpladder/core/operations.hpp>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/shared_memory.cuh>
 #include <warpladder/core/stream.hpp>
+#include <warpladder/core/warp_shuffle.cuh>
 
 #include "support/backend.hpp"
 
@@ -287,6 +293,339 @@ void dynamic_shared_memory_beyond_48_kib() {
   }
 }
 
+// ---- Dependent launches
+// --------------------------------------------------------------------------
+
+/// Adds 1 to every element and turns their order: a kernel that reads too early spoils the result.
+__global__ void add_one_and_turn(const int* in, int* out, int count) {
+  let_next_kernel_start();  // as early as can be, so that a missing wait shows
+  wait_for_kernels_before();
+  const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < count) out[count - 1 - i] = in[i] + 1;
+}
+
+/// A chain of kernels that may overlap, in a stream and replayed by a graph.
+void dependent_launches_see_what_is_before_them() {
+  device_facts facts;
+  WARPLADDER_TRY(query_device(facts));
+  if (facts.compute_capability < 90) GTEST_SKIP() << "needs compute capability 90";
+  const stream on;
+  const int count = 100'000, kernels = 20;
+  std::vector<int> expected(count), seen(count);
+  std::iota(expected.begin(), expected.end(), kernels);
+  device_buffer<int> one(count), other(count);
+  const auto enqueue = [&] {
+    for (int i = 0; i < kernels; ++i) {
+      const launch_config config{.grid = unsigned(ceil_div(count, 256)),
+                                 .block = 256,
+                                 .stream = on,
+                                 .overlaps_kernel_before = true};
+      ASSERT_EQ(launch(add_one_and_turn, config, one.data(), other.data(), count), cudaSuccess);
+      std::swap(one, other);
+    }
+  };
+  const auto expect_result = [&] {
+    copy_async<int>(seen, one.view(), on);
+    on.synchronize();
+    EXPECT_EQ(seen, expected);
+  };
+  std::vector<int> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  copy_async<int>(one.view(), numbers, on);
+  enqueue();
+  expect_result();
+
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t instance = nullptr;
+  copy_async<int>(one.view(), numbers, on);
+  WARPLADDER_TRY(cudaStreamBeginCapture(on, cudaStreamCaptureModeThreadLocal));
+  enqueue();
+  WARPLADDER_TRY(cudaStreamEndCapture(on, &graph));
+  WARPLADDER_TRY(cudaGraphInstantiate(&instance, graph, 0));
+  WARPLADDER_TRY(cudaGraphLaunch(instance, on));
+  expect_result();
+  WARPLADDER_TRY(cudaGraphExecDestroy(instance));
+  WARPLADDER_TRY(cudaGraphDestroy(graph));
+}
+
+// ---- Shuffles of any type
+// ------------------------------------------------------------------------
+
+template <int Bytes>
+struct bytes {
+  unsigned char at[Bytes];
+  bool operator==(const bytes&) const = default;
+};
+
+/// The value of a lane: no two bytes of a warp are alike in a lane or beside it.
+template <int Bytes>
+__host__ __device__ bytes<Bytes> value_of_lane(int lane) {
+  bytes<Bytes> value;
+  for (int i = 0; i < Bytes; ++i) value.at[i] = static_cast<unsigned char>(lane * 7 + i * 37 + 1);
+  return value;
+}
+
+constexpr int shuffles = 4, warp_lanes = 32;
+
+/// out: the results of every shuffle, lane by lane.
+template <class T, int Bytes>
+__global__ void shuffle_every_way(T* out, int distance) {
+  const int lane = int(threadIdx.x);
+  const bytes<Bytes> raw = value_of_lane<Bytes>(lane);
+  T mine;
+  memcpy(&mine, &raw, Bytes);
+  out[0 * warp_lanes + lane] = shuffle_down(mine, unsigned(distance));
+  out[1 * warp_lanes + lane] = shuffle_up(mine, unsigned(distance));
+  out[2 * warp_lanes + lane] = shuffle_xor(mine, distance);
+  out[3 * warp_lanes + lane] = shuffle_from(mine, distance);
+}
+
+template <class T>
+void shuffles_move_all_bytes() {
+  constexpr int size = sizeof(T), lanes = warp_lanes;
+  const stream on;
+  device_buffer<T> out(shuffles * lanes);
+  std::vector<T> seen(out.size());
+  for (const int distance : {0, 1, 5, 16, 31}) {
+    ASSERT_EQ(launch(shuffle_every_way<T, size>, {.grid = 1, .block = lanes, .stream = on},
+                     out.data(), distance),
+              cudaSuccess);
+    copy_async<T>(seen, out.view(), on);
+    on.synchronize();
+    for (int lane = 0; lane < lanes; ++lane) {
+      const int source[shuffles] = {lane + distance < lanes ? lane + distance : lane,
+                                    lane >= distance ? lane - distance : lane, lane ^ distance,
+                                    distance};
+      for (int kind = 0; kind < shuffles; ++kind) {
+        bytes<size> raw;
+        std::memcpy(&raw, &seen[std::size_t(kind * lanes + lane)], size);
+        EXPECT_EQ(raw, value_of_lane<size>(source[kind]))
+            << "shuffle " << kind << ", distance " << distance << ", lane " << lane;
+      }
+    }
+  }
+}
+
+/// Types without padding: its bytes need not survive a copy.
+template <class... T>
+void shuffles_of() {
+  (shuffles_move_all_bytes<T>(), ...);
+}
+
+struct alignas(16) quad {
+  std::uint64_t low, high;
+};
+
+// ---- Operations
+// ----------------------------------------------------------------------------------
+
+/// Equal numbers, or both NaN.
+template <class T>
+__host__ __device__ bool same(T a, T b) {
+  return a == b || (a != a && b != b);
+}
+template <class T>
+__host__ __device__ bool same(indexed<T> a, indexed<T> b) {
+  return same(a.value, b.value) && a.index == b.index;
+}
+
+/// What an operation makes of an array, and which laws hold for its elements.
+template <class Op>
+struct seen_of {
+  typename Op::result folded, folded_backwards, of_nothing;
+  int broken_identities, broken_associations;
+};
+
+template <class Op>
+__host__ __device__ typename Op::accumulator lift(const Op& op, const typename Op::input* x,
+                                                  const typename Op::input* y, int i) {
+  if constexpr (Op::inputs == 2) {
+    return op.lift(x[i], y[i], i);
+  } else {
+    return op.lift(x[i], i);
+  }
+}
+
+template <class Op>
+__host__ __device__ void look_at(const Op& op, const typename Op::input* x,
+                                 const typename Op::input* y, int count, seen_of<Op>* seen) {
+  auto all = op.identity(), backwards = op.identity();
+  seen->broken_identities = seen->broken_associations = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto a = lift(op, x, y, i);
+    all = op.combine(all, a);
+    backwards = op.combine(lift(op, x, y, count - 1 - i), backwards);
+    seen->broken_identities += !same(op.finish(op.combine(op.identity(), a)), op.finish(a));
+    seen->broken_identities += !same(op.finish(op.combine(a, op.identity())), op.finish(a));
+    for (int j = 0; j < count; ++j) {
+      for (int k = 0; k < count; ++k) {
+        const auto b = lift(op, x, y, j), c = lift(op, x, y, k);
+        const auto left = op.combine(op.combine(a, b), c), right = op.combine(a, op.combine(b, c));
+        seen->broken_associations += !same(op.finish(left), op.finish(right));
+      }
+    }
+  }
+  seen->folded = op.finish(all);
+  seen->folded_backwards = op.finish(backwards);
+  seen->of_nothing = op.finish(op.identity());
+}
+
+template <class Op>
+__global__ void look_from_the_device(Op op, const typename Op::input* x,
+                                     const typename Op::input* y, int count, seen_of<Op>* seen) {
+  look_at(op, x, y, count, seen);
+}
+
+/// `check` judges what is seen where tests run, and in a kernel.
+template <class Op, class Check>
+void look_at_both(const Op& op, const std::vector<typename Op::input>& x, const Check& check,
+                  const std::vector<typename Op::input>& y = {}) {
+  using input = typename Op::input;
+  const int count = int(x.size());
+  seen_of<Op> seen;
+  {
+    SCOPED_TRACE("called by the host");
+    look_at(op, x.data(), y.data(), count, &seen);
+    check(seen);
+  }
+  SCOPED_TRACE("called in a kernel");
+  const stream on;
+  device_buffer<input> x_there(x.size()), y_there(y.size());
+  device_buffer<seen_of<Op>> seen_there(1);
+  copy_async<input>(x_there.view(), x, on);
+  copy_async<input>(y_there.view(), y, on);
+  ASSERT_EQ(launch(look_from_the_device<Op>, {.grid = 1, .block = 1, .stream = on}, op,
+                   x_there.data(), y_there.data(), count, seen_there.data()),
+            cudaSuccess);
+  copy_async<seen_of<Op>>({&seen, 1}, seen_there.view(), on);
+  on.synchronize();
+  check(seen);
+}
+
+/// Exact operations: every law holds, and the order does not matter.
+template <class Op>
+void expect_exact(const std::vector<typename Op::input>& x, typename Op::result expected,
+                  typename Op::result of_nothing, const std::vector<typename Op::input>& y = {}) {
+  look_at_both(
+      Op{}, x,
+      [&](const seen_of<Op>& seen) {
+        EXPECT_EQ(seen.broken_identities, 0);
+        EXPECT_EQ(seen.broken_associations, 0);
+        EXPECT_TRUE(same(seen.folded, expected));
+        EXPECT_TRUE(same(seen.folded_backwards, expected));
+        EXPECT_TRUE(same(seen.of_nothing, of_nothing));
+      },
+      y);
+}
+
+constexpr float infinite = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+constexpr float largest = std::numeric_limits<float>::max();
+
+void sums_are_exact_where_nothing_rounds() {
+  expect_exact<sum<float>>({1, 2, -8, 0.5f}, -4.5f, 0.0f);
+  expect_exact<sum<double>>({1, 2, -8, 0x1p-40}, -5 + 0x1p-40, 0.0);
+  expect_exact<sum<int>>({1, -5, 7}, 3, 0);
+  expect_exact<sum<unsigned char>>({200, 100}, 44, 0);
+  expect_exact<sum<float>>({infinite, 1, 2}, infinite, 0.0f);
+  expect_exact<sum<float>>({infinite, 1, -infinite}, not_a_number, 0.0f);
+  expect_exact<sum<float>>({1, not_a_number}, not_a_number, 0.0f);
+  expect_exact<sum_of_squares<float>>({3, -4}, 25.0f, 0.0f);
+  expect_exact<dot<float>>({1, 2, 3}, 32.0f, 0.0f, {4, 5, 6});
+}
+
+void integers_wrap_around() {
+  using limits = std::numeric_limits<int>;
+  using wide = std::numeric_limits<std::int64_t>;
+  expect_exact<sum<int>>({limits::max(), 1}, limits::min(), 0);
+  expect_exact<sum<std::int64_t>>({wide::min(), -1}, wide::max(), 0);
+  expect_exact<sum_of_squares<int>>({1 << 20}, 0, 0);
+  expect_exact<sum_of_squares<std::uint16_t>>({65535}, 1, 0);
+  expect_exact<dot<int>>({limits::max()}, -2, 0, {2});
+}
+
+/// 2048 + 1 is no half, and 256 + 1 no bfloat16.
+void small_floats_are_combined_as_floats() {
+  static_assert(std::is_same_v<sum<__half>::result, float>);
+  static_assert(std::is_same_v<maximum<__nv_bfloat16>::result, float>);
+  expect_exact<sum<__half>>({2048.0f, 1.0f, 1.0f}, 2050.0f, 0.0f);
+  expect_exact<sum<__nv_bfloat16>>({256.0f, 1.0f, 1.0f}, 258.0f, 0.0f);
+  expect_exact<sum_of_squares<__half>>({1024.0f}, 1048576.0f, 0.0f);
+  expect_exact<maximum<__nv_bfloat16>>({-2.0f, -3.0f}, -2.0f, -infinite);
+}
+
+void extremes_keep_nan_and_ends_of_range() {
+  using limits = std::numeric_limits<int>;
+  expect_exact<minimum<float>>({3, -infinite, 7}, -infinite, infinite);
+  expect_exact<maximum<float>>({-largest, -infinite}, -largest, -infinite);
+  expect_exact<minimum<float>>({infinite, infinite}, infinite, infinite);
+  expect_exact<minimum<int>>({limits::max(), 5, limits::min()}, limits::min(), limits::max());
+  expect_exact<maximum<int>>({limits::min()}, limits::min(), limits::min());
+  expect_exact<maximum<std::uint64_t>>({1, ~0ull}, ~0ull, 0);
+  for (const std::vector<float>& with_nan :
+       {std::vector{not_a_number, 1.0f, -infinite, infinite}, std::vector{1.0f, not_a_number, 2.0f},
+        std::vector{infinite, 0.0f, not_a_number}}) {
+    expect_exact<minimum<float>>(with_nan, not_a_number, infinite);
+    expect_exact<maximum<float>>(with_nan, not_a_number, -infinite);
+  }
+}
+
+/// The first of equal elements, or the first NaN; elements that equal the identity are elements.
+void positions_are_those_of_the_first() {
+  using limits = std::numeric_limits<int>;
+  expect_exact<argmax<float>>({1, 5, 5, 2}, {5, 1}, {-infinite, -1});
+  expect_exact<argmin<float>>({4, 3, 3}, {3, 1}, {infinite, -1});
+  expect_exact<argmin<float>>({0.0f, -0.0f}, {0, 0}, {infinite, -1});
+  expect_exact<argmax<float>>({1, not_a_number, infinite, not_a_number}, {not_a_number, 1},
+                              {-infinite, -1});
+  expect_exact<argmin<float>>({-infinite, 1, not_a_number}, {not_a_number, 2}, {infinite, -1});
+  expect_exact<argmax<float>>({-infinite, -infinite}, {-infinite, 0}, {-infinite, -1});
+  expect_exact<argmin<float>>({infinite}, {infinite, 0}, {infinite, -1});
+  expect_exact<argmax<int>>({limits::min(), limits::min()}, {limits::min(), 0},
+                            {limits::min(), -1});
+  expect_exact<argmin<__half>>({2.0f, 1.0f}, {1, 1}, {infinite, -1});
+}
+
+/// Sums in which floats lose everything that is asked for.
+void compensated_sums_lose_nothing_here() {
+  const auto expect = [](const std::vector<float>& x, float expected) {
+    look_at_both(compensated_sum<float>{}, x, [&](const seen_of<compensated_sum<float>>& seen) {
+      EXPECT_EQ(seen.broken_identities, 0);
+      EXPECT_TRUE(same(seen.folded, expected)) << seen.folded;
+      EXPECT_TRUE(same(seen.folded_backwards, expected)) << seen.folded_backwards;
+      EXPECT_EQ(seen.of_nothing, 0);
+    });
+  };
+  expect({0x1p60f, 1, -0x1p60f}, 1);
+  expect({1, 0x1p60f, 1, -0x1p60f}, 2);
+  expect({0x1p24f, 1, 1}, 0x1p24f + 2);
+  std::vector<float> many(9, 0x1p-26f);
+  many[0] = 1;
+  expect(many, 1 + 0x1p-23f);
+  expect({infinite, 1}, infinite);
+  expect({infinite, -infinite}, not_a_number);
+  expect({1, not_a_number}, not_a_number);
+}
+
+struct product {
+  __host__ __device__ double operator()(double a, double b) const { return a * b; }
+};
+struct twice {
+  __host__ __device__ double operator()(int x) const { return 2.0 * x; }
+};
+
+void own_operations_are_used_as_given() {
+  const auto op = reduction_of<int>(1.0, product{}, twice{});
+  using operation = std::remove_const_t<decltype(op)>;
+  static_assert(std::is_same_v<operation::result, double>);
+  look_at_both(op, {1, 2, 3}, [](const seen_of<operation>& seen) {
+    EXPECT_EQ(seen.broken_identities, 0);
+    EXPECT_EQ(seen.broken_associations, 0);
+    EXPECT_EQ(seen.folded, 48);
+    EXPECT_EQ(seen.of_nothing, 1);
+  });
+}
+
 // ---- Asynchronous copies
 // -------------------------------------------------------------------------
 
@@ -356,6 +695,19 @@ void add_core_tests() {
   device_test::add("CoreLaunch", "converts_arguments_and_runs", launch_converts_arguments_and_runs);
   device_test::add("CoreLaunch", "illegal_launches_return_errors", illegal_launches_return_errors);
   device_test::add("CoreLaunch", "dynamic_shared_memory", dynamic_shared_memory_beyond_48_kib);
+  device_test::add("CoreLaunch", "dependent_launches", dependent_launches_see_what_is_before_them);
+  device_test::add("CoreShuffle", "1_to_3_bytes",
+                   shuffles_of<std::uint8_t, std::uint16_t, bytes<3>>);
+  device_test::add("CoreShuffle", "4_to_8_bytes", shuffles_of<float, bytes<5>, float2, double>);
+  device_test::add("CoreShuffle", "9_to_16_bytes",
+                   shuffles_of<bytes<9>, float3, indexed<double>, float4, quad>);
+  device_test::add("CoreOperations", "sums", sums_are_exact_where_nothing_rounds);
+  device_test::add("CoreOperations", "integers_wrap", integers_wrap_around);
+  device_test::add("CoreOperations", "small_floats", small_floats_are_combined_as_floats);
+  device_test::add("CoreOperations", "extremes", extremes_keep_nan_and_ends_of_range);
+  device_test::add("CoreOperations", "positions", positions_are_those_of_the_first);
+  device_test::add("CoreOperations", "compensated_sums", compensated_sums_lose_nothing_here);
+  device_test::add("CoreOperations", "own", own_operations_are_used_as_given);
   device_test::add("CoreAsyncCopy", "4_bytes", copies_arrive_in_order<4>);
   device_test::add("CoreAsyncCopy", "8_bytes", copies_arrive_in_order<8>);
   device_test::add("CoreAsyncCopy", "16_bytes", copies_arrive_in_order<16>);

@@ -3,15 +3,21 @@
 // catch.
 #include <cooperative_groups.h>
 #include <cooperative_groups/reduce.h>
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cfloat>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -905,6 +911,102 @@ TEST(Math, DeviceFunctions) {
   EXPECT_EQ(max(std::nanf(""), 1.0f), 1.0f);
   const float4 v = make_float4(1, 2, 3, 4);
   EXPECT_EQ(__ldg(&v).w, 4);
+}
+
+// ---- 16-bit floats -----------------------------------------------------------------------------
+
+template <class T>
+class SmallFloats : public ::testing::Test {
+ protected:
+  static constexpr int mantissa = std::is_same_v<T, __half> ? 10 : 7;
+  static constexpr int bias = (1 << (14 - mantissa)) - 1;
+  static constexpr unsigned infinity = 0x7fffu >> mantissa << mantissa, nan = 0x7fff;
+
+  static T of_bits(unsigned bits) { return std::bit_cast<T>(static_cast<std::uint16_t>(bits)); }
+  static unsigned bits_of(T value) { return std::bit_cast<std::uint16_t>(value); }
+
+  // What a pattern stands for, by the definition of the format. Infinity is the number that would
+  // follow the largest one: there rounding to infinity begins.
+  static double meaning(unsigned bits) {
+    const int exponent = int(bits & 0x7fffu) >> mantissa;
+    const int fraction = int(bits) & ((1 << mantissa) - 1);
+    const double magnitude =
+        exponent == 0 ? std::ldexp(fraction, 1 - bias - mantissa)
+                      : std::ldexp((1 << mantissa) + fraction, exponent - bias - mantissa);
+    return bits & 0x8000u ? -magnitude : magnitude;
+  }
+};
+using small_float_types = ::testing::Types<__half, __nv_bfloat16>;
+TYPED_TEST_SUITE(SmallFloats, small_float_types);
+
+TYPED_TEST(SmallFloats, EveryPatternIsTheNumberThatItStandsFor) {
+  using self = SmallFloats<TypeParam>;
+  for (unsigned bits = 0; bits < 0x10000; ++bits) {
+    const float wide = self::of_bits(bits);
+    if ((bits & 0x7fffu) > self::infinity) {
+      ASSERT_TRUE(std::isnan(wide)) << bits;
+      ASSERT_EQ(self::bits_of(wide), self::nan) << bits;
+      continue;
+    }
+    const double expected = (bits & 0x7fffu) == self::infinity
+                                ? std::copysign(INFINITY, self::meaning(bits))
+                                : self::meaning(bits);
+    ASSERT_EQ(double(wide), expected) << bits;
+    ASSERT_EQ(std::signbit(wide), bits >> 15 == 1) << bits;
+    ASSERT_EQ(self::bits_of(wide), bits);
+    ASSERT_EQ(self::bits_of(double(wide)), bits);
+  }
+}
+
+// All places where the rounded value changes, from both sides, in float and in double; the last are
+// those where overflow begins.
+TYPED_TEST(SmallFloats, RoundToTheNearestAndTiesToEven) {
+  using self = SmallFloats<TypeParam>;
+  for (const unsigned sign : {0u, 0x8000u}) {
+    for (unsigned low = 0; low < self::infinity; ++low) {
+      const unsigned below = sign | low, above = below + 1;
+      const double tie = (self::meaning(below) + self::meaning(above)) / 2;
+      const double outside = std::copysign(INFINITY, tie);
+      const unsigned even = low % 2 == 0 ? below : above;
+      ASSERT_EQ(double(float(tie)), tie) << below;
+      ASSERT_EQ(self::bits_of(float(tie)), even) << below;
+      ASSERT_EQ(self::bits_of(tie), even) << below;
+      ASSERT_EQ(self::bits_of(std::nextafter(float(tie), 0.0f)), below);
+      ASSERT_EQ(self::bits_of(std::nextafter(tie, 0.0)), below) << "rounded twice";
+      ASSERT_EQ(self::bits_of(std::nextafter(float(tie), float(outside))), above);
+      ASSERT_EQ(self::bits_of(std::nextafter(tie, outside)), above) << "rounded twice";
+    }
+    const double direction = sign ? -1 : 1;
+    EXPECT_EQ(self::bits_of(float(direction * FLT_MAX)), sign | self::infinity);
+    EXPECT_EQ(self::bits_of(direction * DBL_MAX), sign | self::infinity);
+    EXPECT_EQ(self::bits_of(direction * DBL_MIN), sign);
+    EXPECT_EQ(self::bits_of(float(direction * INFINITY)), sign | self::infinity);
+    EXPECT_EQ(self::bits_of(float(std::copysign(NAN, direction))), self::nan);
+    EXPECT_EQ(self::bits_of(std::copysign(double(NAN), direction)), self::nan);
+  }
+  EXPECT_EQ(float(TypeParam((2 << self::mantissa) + 1)), float(2 << self::mantissa));
+}
+
+TYPED_TEST(SmallFloats, ArithmeticRoundsOnce) {
+  using self = SmallFloats<TypeParam>;
+  std::mt19937 generator(5);
+  for (int i = 0; i < 100'000; ++i) {
+    const TypeParam a = self::of_bits(generator() & 0xffffu);
+    // Every other time of a magnitude that leaves something of both in the sum.
+    const TypeParam b = self::of_bits(i % 2 == 0 ? generator() & 0xffffu
+                                                 : self::bits_of(a) ^ (generator() & 0x83ffu));
+    const double x = float(a), y = float(b);
+    ASSERT_EQ(self::bits_of(a + b), self::bits_of(x + y)) << x << " " << y;
+    ASSERT_EQ(self::bits_of(a - b), self::bits_of(x - y)) << x << " " << y;
+    ASSERT_EQ(self::bits_of(a * b), self::bits_of(x * y)) << x << " " << y;
+    ASSERT_EQ(self::bits_of(a / b), self::bits_of(x / y)) << x << " " << y;
+    ASSERT_EQ(a < b, x < y);
+    ASSERT_EQ(a > b, x > y);
+    ASSERT_EQ(a <= b, x <= y);
+    ASSERT_EQ(a >= b, x >= y);
+    ASSERT_EQ(a == b, x == y);
+    ASSERT_EQ(a != b, x != y);
+  }
 }
 
 // ---- launches: what CUDA refuses ---------------------------------------------------------------

@@ -49,6 +49,7 @@ void describe_run(const nvml& chip, const ceilings& limits) {
   AddCustomContext("ceiling_fma_tflops",
                    fmt::format("{:.2f}", limits.fma_flops_per_second * 1e-12));
   AddCustomContext("ceiling_copy_gbps", fmt::format("{:.0f}", limits.copy_bytes_per_second * 1e-9));
+  AddCustomContext("ceiling_read_gbps", fmt::format("{:.0f}", limits.read_bytes_per_second * 1e-9));
 
   const chip_state before = chip.sample();
   add_optional("sm_clock_mhz_before", before.sm_clock_mhz);

@@ -14,14 +14,21 @@
 
 namespace warpladder::bench {
 
+/// Which of the measured bandwidths is the ceiling of a case's bytes.
+enum class traffic {
+  copy,  ///< about as much is written as is read
+  read,  ///< next to nothing is written
+};
+
 /// A rung and the vendor (or whoever takes its place), ready to do the same job.
 struct contest {
   launcher rung = {}, vendor = {};
   std::function<void()> before_vendor = {};  ///< not timed; undoes what the rung leaves behind
   std::size_t copies = 1;                    ///< of the operands, for mode::cold
   double flops = 0;                          ///< of one launch
-  double bytes = 0;        ///< that one launch must at least move: each input and output once
-  std::string label = {};  ///< for people, e.g. which method the front door chose
+  double bytes = 0;              ///< that one launch must at least move: each input and output once
+  traffic kind = traffic::copy;  ///< what the bytes are
+  std::string label = {};        ///< for people, e.g. which method the front door chose
 };
 
 struct bench_case {

@@ -42,8 +42,8 @@ void describe(CLI::App& app, options& wanted, const help_texts& texts) {
 
 constexpr const char* output_help = R"(What is printed
   time       device time of one launch, median over the pairs
-  % ceiling  of the multiply-add rate, or of the copy bandwidth where memory is what limits, that
-             this GPU reached in this run
+  % ceiling  of the multiply-add rate, or where memory is what limits of the bandwidth (of copies;
+             of reading, for what writes next to nothing), that this GPU reached in this run
   x vendor   time of {} / ours, median over pairs of batches that ran right after each other
   cv         standard deviation / mean of our batches
 Every rung is compared with {} before it is timed; a wrong one makes the program exit with 1.

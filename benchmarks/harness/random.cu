@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <harness/mix.cuh>
 #include <harness/random.hpp>
 #include <warpladder/core/launch.cuh>
 
 namespace warpladder::bench {
 namespace {
-
-/// The finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
-/// OOPSLA 2014): a counter-based generator, so every thread makes its own values.
-__device__ std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
 
 __global__ void fill_uniform_kernel(float* data, std::size_t size, std::uint64_t seed) {
   const std::size_t step = std::size_t(gridDim.x) * blockDim.x;

@@ -242,7 +242,6 @@ void block::prepare_shared_memory() {
 void block::poison_shared_memory() {
   std::memset(dynamic_shared, 0xFF, dynamic_shared_bytes);
   const kernel_symbols& symbols = grid_->symbols();
-  if (symbols.variables.empty()) return;
   const thread_segment* segment = nullptr;
   for (int attempt = 0; attempt < 2 && segment == nullptr; ++attempt) {
     for (const thread_segment& s : segments_) {
@@ -251,11 +250,11 @@ void block::poison_shared_memory() {
     if (segment == nullptr) segments_ = thread_segments();
   }
   if (segment == nullptr) return;  // never touched by this OS thread: nothing stale in it
-  for (const shared_variable& v : symbols.variables) {
-    // Thread-local storage may lie where an earlier OS thread had its stack, marks and all.
-    sanitizer::unpoison(segment->address + v.offset, v.bytes);
+  // Thread-local storage may lie where an earlier OS thread had its stack, marks and all. All of it,
+  // as device functions may have shared memory that is not among the variables.
+  sanitizer::unpoison(segment->address, segment->bytes);
+  for (const shared_variable& v : symbols.variables)
     std::memset(segment->address + v.offset, 0xFF, v.bytes);
-  }
 }
 
 void block::run(grid& launch, uint3 index, cluster* team, unsigned rank) {
@@ -489,8 +488,8 @@ void block::group_wait(detail::block_group which, site where) {
   const std::uint64_t token = me.group[index].token;
   me.group[index].arrived = false;
   if (g.barrier->phase() > token) {
-    // Those of this block that sleep wait for the same phase, or for an earlier one.
-    if (g.waiting_count > 0) release_waiters(g);
+    // Those of this block that sleep wait for the same phase, an earlier one, or already the next.
+    if (g.waiting_count > 0 && g.barrier->phase() > g.waiting_token) release_waiters(g);
     give_way_if_random();
   } else {
     ready_.erase(me.linear_index);

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstddef>
 
 namespace warpladder {
@@ -16,8 +17,8 @@ struct launch_config {
   unsigned cluster = 1;      ///< blocks per cluster along x (compute capability 9.0 and later)
   bool cooperative = false;  ///< all blocks resident at once, as grid-wide barriers need
   cudaAccessPolicyWindow l2_window = {};  ///< num_bytes > 0: what L2 keeps (8.0 and later)
-  /// May start while the kernel before it in the stream still runs (9.0 and later): the kernel must
-  /// wait_for_kernels_before() before it touches memory. See dependent_launch.cuh.
+  /// May start while the kernel before it in the stream still runs; without effect before 9.0. The
+  /// kernel must wait_for_kernels_before() before it touches memory: dependent_launch.cuh.
   bool overlaps_kernel_before = false;
 };
 
@@ -26,11 +27,13 @@ struct launch_config {
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
                    Arguments&&... arguments) {
+  // 48 KiB need no opting in, of which the kernel's static arrays may take a third.
   constexpr std::size_t without_opt_in = 48 * 1024;
-  if (config.shared_bytes > without_opt_in) {
+  if (config.shared_bytes > without_opt_in / 3 * 2) {
+    const std::size_t allowed = std::max(config.shared_bytes, without_opt_in + 1);
     const cudaError_t status =
         cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(config.shared_bytes));
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(allowed));
     if (status != cudaSuccess) return status;
   }
 

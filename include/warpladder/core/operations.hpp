@@ -9,6 +9,9 @@
 //   accumulator lift(input x, std::int64_t index) const;     one element (lift(x, y, index) for
 //   two) accumulator combine(accumulator a, accumulator b) const; a stands before b in the array
 //   result finish(accumulator a) const;
+// and may have
+//   accumulator combine_in_order(accumulator a, accumulator b) const;
+// a cheaper combine for neighbours a, b that both hold elements.
 // combine must be associative, exactly or as nearly as floating point is; it need not be
 // commutative for scans, but has to be for reductions. reduction_of() makes one of lambdas.
 #pragma once
@@ -51,7 +54,7 @@ template <class T>
 __host__ __device__ constexpr T wrapping_product(T a, T b) {
   if constexpr (std::is_integral_v<T>) {
     using bits = std::make_unsigned_t<T>;
-    return T(bits(a) * bits(b));
+    return T(1u * bits(a) * bits(b));  // 1u: 16 bits would be promoted to int, and overflow it
   } else {
     return a * b;
   }
@@ -62,25 +65,25 @@ __host__ __device__ constexpr bool is_nan(T x) {
   return x != x;
 }
 
+/// The ends of T's range. Constants, as device code may not call the functions of numeric_limits.
 template <class T>
-__host__ __device__ constexpr T highest() {
-  if constexpr (std::numeric_limits<T>::has_infinity) {
-    return std::numeric_limits<T>::infinity();
-  } else {
-    return std::numeric_limits<T>::max();
-  }
-}
-
-template <class T>
-__host__ __device__ constexpr T lowest() {
-  if constexpr (std::numeric_limits<T>::has_infinity) {
-    return -std::numeric_limits<T>::infinity();
-  } else {
-    return std::numeric_limits<T>::lowest();
-  }
-}
+struct range {
+  using limits = std::numeric_limits<T>;
+  static constexpr T highest = limits::has_infinity ? limits::infinity() : limits::max();
+  static constexpr T lowest = limits::has_infinity ? -limits::infinity() : limits::lowest();
+};
 
 }  // namespace detail
+
+/// Combines neighbours, a before b: by combine_in_order() where the operation has one.
+template <class Op, class Accumulator>
+__host__ __device__ Accumulator combine_in_order(const Op& op, Accumulator a, Accumulator b) {
+  if constexpr (requires { op.combine_in_order(a, b); }) {
+    return op.combine_in_order(a, b);
+  } else {
+    return op.combine(a, b);
+  }
+}
 
 /// x[0] + x[1] + ... The sum of nothing is 0. Integers wrap around; 16-bit floats are added, and
 /// returned, as float.
@@ -98,7 +101,7 @@ struct sum : detail::operation<T> {
 template <class T>
 struct minimum : detail::operation<T> {
   using typename detail::operation<T>::accumulator;
-  __host__ __device__ accumulator identity() const { return detail::highest<accumulator>(); }
+  __host__ __device__ accumulator identity() const { return detail::range<accumulator>::highest; }
   __host__ __device__ accumulator combine(accumulator a, accumulator b) const {
     return a < b || detail::is_nan(a) ? a : b;
   }
@@ -108,7 +111,7 @@ struct minimum : detail::operation<T> {
 template <class T>
 struct maximum : detail::operation<T> {
   using typename detail::operation<T>::accumulator;
-  __host__ __device__ accumulator identity() const { return detail::lowest<accumulator>(); }
+  __host__ __device__ accumulator identity() const { return detail::range<accumulator>::lowest; }
   __host__ __device__ accumulator combine(accumulator a, accumulator b) const {
     return a > b || detail::is_nan(a) ? a : b;
   }
@@ -127,7 +130,7 @@ template <class T>
 struct argmin : detail::operation<T, indexed<accumulator_t<T>>> {
   using typename detail::operation<T, indexed<accumulator_t<T>>>::accumulator;
   __host__ __device__ accumulator identity() const {
-    return {detail::highest<accumulator_t<T>>(), -1};
+    return {detail::range<accumulator_t<T>>::highest, -1};
   }
   __host__ __device__ accumulator lift(T x, std::int64_t index) const {
     return {accumulator_t<T>(x), index};
@@ -138,6 +141,9 @@ struct argmin : detail::operation<T, indexed<accumulator_t<T>>> {
     if (equal) return std::uint64_t(a.index) < std::uint64_t(b.index) ? a : b;
     return a.value < b.value || detail::is_nan(a.value) ? a : b;
   }
+  __host__ __device__ accumulator combine_in_order(accumulator a, accumulator b) const {
+    return a.value <= b.value || detail::is_nan(a.value) ? a : b;
+  }
 };
 
 /// The largest element and its index; the rest as for argmin, with -infinity or the smallest
@@ -146,7 +152,7 @@ template <class T>
 struct argmax : detail::operation<T, indexed<accumulator_t<T>>> {
   using typename detail::operation<T, indexed<accumulator_t<T>>>::accumulator;
   __host__ __device__ accumulator identity() const {
-    return {detail::lowest<accumulator_t<T>>(), -1};
+    return {detail::range<accumulator_t<T>>::lowest, -1};
   }
   __host__ __device__ accumulator lift(T x, std::int64_t index) const {
     return {accumulator_t<T>(x), index};
@@ -155,6 +161,9 @@ struct argmax : detail::operation<T, indexed<accumulator_t<T>>> {
     const bool equal = a.value == b.value || (detail::is_nan(a.value) && detail::is_nan(b.value));
     if (equal) return std::uint64_t(a.index) < std::uint64_t(b.index) ? a : b;
     return a.value > b.value || detail::is_nan(a.value) ? a : b;
+  }
+  __host__ __device__ accumulator combine_in_order(accumulator a, accumulator b) const {
+    return a.value >= b.value || detail::is_nan(a.value) ? a : b;
   }
 };
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The front door of scans (prefix sums): inclusive and exclusive, of any operation that
+// core/operations.hpp describes. Header-only; needs cudart alone.
+#pragma once
+
+#include <cstddef>
+#include <warpladder/core/workspace.hpp>
+#include <warpladder/scan/08_tuned.cuh>
+#include <warpladder/scan/problem.hpp>
+
+namespace warpladder::scan {
+
+/// Bytes of scratch device memory, aligned to 256, that run(p, ...) needs on the current device:
+/// none for short arrays (up to 2^17 floats on devices with clusters), else a few KiB, whatever n.
+template <class T, class Op>
+std::size_t workspace_bytes(const problem<T, Op>& p) {
+  return explain_invalid(p).empty() ? tuned::workspace_bytes(p) : 0;
+}
+
+/// Enqueues the scan on `stream` and returns at once: one launch (three on devices below compute
+/// capability 9.0), which reads every element once (twice) and writes every result once.
+/// combine is called two to three times per element and need not be commutative. The order in which
+/// elements are combined depends on n, the types and the device alone: equal inputs give equal bits
+/// on one device.
+/// `workspace` may be overwritten until the scan is done; its contents need no preparation. Two
+/// scans that may run at the same time need two. While a long scan (beyond one cluster) runs, its
+/// blocks are resident all together: a cooperative launch, which waits until the device has room.
+/// Never allocates, never synchronises, never touches another stream; legal under stream capture.
+/// Returns cudaErrorInvalidValue before anything is enqueued if explain_invalid(p) has something to
+/// say or if `workspace` is too small or misaligned; otherwise the status of the launch.
+template <class T, class Op>
+cudaError_t run(const problem<T, Op>& p, cudaStream_t stream, workspace_view workspace = {}) {
+  if (!explain_invalid(p).empty()) return cudaErrorInvalidValue;
+  if (!tuned::supports(p)) return cudaErrorNotSupported;
+  return tuned::launch(p, stream, workspace);
+}
+
+}  // namespace warpladder::scan
