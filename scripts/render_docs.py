@@ -3,7 +3,8 @@
 """Writes every measured figure of the docs from the committed results.
 
 Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>_bench writes them
-       benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json
+       benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
+                                    reduce_accuracy.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -11,12 +12,13 @@ Writes what stands between `<!-- generated: NAME ... -->` and `<!-- end -->` in 
 CONTRIBUTING.md, docs/*.md and docs/zh/*.md, and the plots docs/img/<gpu>/*.svg. Without a result
 the text is "not measured yet".
 
-The names, with their arguments; a TOPIC is gemm or memory:
+The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwise:
   TOPIC/ladder SHAPE[/MODE] STEPS   a row per rung; STEPS like 00-12,18,run
   TOPIC/rung RUNG [SHAPE[/MODE]...] a row per shape; without shapes the usual ones that were
                                     measured, such as 1024, 2048, 4096 and 8192
   gemm/front_door cubes|others      a row per shape: the choice, and the ratio in every mode
-  memory/front_door transpose|copy_2d
+  memory/front_door transpose|copy_2d, reduce/front_door run, scan/front_door run
+  reduce/types, reduce/segments, reduce/accuracy, rowwise/columns
   gemm/first_calls, gemm/latency_answer                      small products
   gemm/latency QUANTITIES           a row per size; of round_trip,host,stream,graph
   gemm/accuracy uniform|scaled, gemm/reproducibility, gemm/accuracy_answer
@@ -25,7 +27,9 @@ The names, with their arguments; a TOPIC is gemm or memory:
   explain/patterns, explain/mutants
   memory/strided, memory/misaligned, memory/hot_table        what memory_study has measured
   plot NAME                         gemm_ladder, gemm_front_door, gemm_latency, gemm_accuracy,
-                                    memory_transposes or memory_strided
+                                    memory_transposes, memory_strided, reduce_ladder,
+                                    reduce_front_door, scan_ladder, scan_front_door or
+                                    rowwise_columns
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
 A plot is drawn again only if its data or its drawing code have changed: it carries the hash of
@@ -40,7 +44,7 @@ import pathlib
 import re
 import sys
 
-from render import counters, gemm_studies, ladders, memory_study  # noqa: F401: their generators
+from render import arrays, counters, gemm_studies, ladders, memory_study  # noqa: F401: generators
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

@@ -105,7 +105,7 @@ def counters_per_request(page, topic, steps):
                              f"#{name.replace('_', '-', 1)})", f"`{kernel['kernel']}`"]
                             + [cell(kernel, quantity) for quantity in SHOWN_QUANTITIES])
         if not rows:
-            raise Problem(f"explain/requests: there is nothing of {topic} {steps}")
+            return page.not_yet()
         titles = [f"{group}, {what} per request" for group, what in
                   (quantity.rsplit(" ", 1) for quantity in SHOWN_QUANTITIES)]
         return (f"{table(page.header('rung') + ['kernel'] + page.header(*titles), rows, 'llrrrr')}"

@@ -131,15 +131,20 @@ def front_door_table(page, kind):
 
 @generator("memory/front_door")
 def memory_front_door_table(page, name):
-    vendor = TOPICS["memory"].vendor_of(name)
+    return front_door_rows(page, name, "memory")
+
+
+def front_door_rows(page, name, topic):
+    """A row per shape: time, rate, the vendor's time, and the ratio in every mode."""
+    vendor = TOPICS[topic].vendor_of(name)
 
     def render(gpu):
-        used = gpu.cases_of(name, "memory")
+        used = gpu.cases_of(name, topic)
         if not used:
             return None
         rows = []
         for shape in dict.fromkeys(case.shape for case in used):
-            modes = {mode: gpu.case(name, shape, mode, "memory") for mode in MODES}
+            modes = {mode: gpu.case(name, shape, mode, topic) for mode in MODES}
             first = modes["stream"] or modes["graph"] or modes["cold"]
             rows.append([pretty_shape(shape), duration(first["median_us"]), rate(first),
                          share(first), duration(first["vendor_us"])]

@@ -218,6 +218,105 @@ def draw_strided(pyplot, data):
     return figure
 
 
+def array_ladder_data(topic, steps, ceiling):
+    """Rates of the rungs at 2^28 floats."""
+    def data(gpu, rungs):
+        cases = [(rung.full_name, gpu.case(rung.full_name, "268435456", topic=topic))
+                 for rung in rungs[topic] if "00" < rung.step <= steps]
+        vendor = gpu.case("00_cub", "268435456", topic=topic)
+        bars = [(name, case["bytes_per_second"] * 1e-9) for name, case in cases if case]
+        if not bars or not vendor:
+            return None
+        kind = "read" if ceiling == "ceiling_read_gbps" else "copy"
+        return {"gpu": vendor.context["gpu"], "topic": topic, "bars": bars, "kind": kind,
+                "cub": vendor["bytes_per_second"] * 1e-9,
+                "ceiling": float(vendor.context[ceiling])}
+    return data
+
+
+def draw_array_ladder(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    names, values = zip(*data["bars"])
+    bars = axes.bar(names, values, color="#4477aa")
+    axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=1,
+                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+    axes.axhline(data["ceiling"], color="#222222", linestyle="--", linewidth=1,
+                 label=f"measured {data['kind']} ceiling {data['ceiling']:.0f}")
+    axes.axhline(data["cub"], color="#cc6677", linewidth=1.2, label=f"CUB {data['cub']:.0f}")
+    axes.set_ylabel("GB/s")
+    axes.set_ylim(0, 1.25 * max(data["ceiling"], max(values)))
+    axes.set_title(f"{data['topic']}, 2^28 floats, {data['gpu']}", fontsize=10)
+    pyplot.setp(axes.get_xticklabels(), rotation=40, horizontalalignment="right", fontsize=8)
+    axes.legend(loc="upper left", ncol=2, fontsize=8, frameon=False)
+    return figure
+
+
+def array_front_door_data(topic, lines):
+    """Ratio to CUB over n, per mode; `lines` to draw across."""
+    def data(gpu, rungs):
+        del rungs
+        cases = [case for case in gpu.cases_of("run", topic) if case.shape.isdigit()]
+        if not cases:
+            return None
+        modes = {mode: sorted((int(case.shape), case["vendor_ratio"]) for case in cases
+                              if case.mode == mode) for mode in ("stream", "graph", "cold")}
+        return {"gpu": cases[0].context["gpu"], "topic": topic, "lines": lines,
+                "modes": {mode: points for mode, points in modes.items() if points}}
+    return data
+
+
+def draw_array_front_door(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    for (mode, points), color in zip(data["modes"].items(), ("#4477aa", "#ee8866", "#66ccee")):
+        sizes, ratios = zip(*points)
+        axes.plot(sizes, ratios, marker="o", markersize=4, color=color,
+                  label={"stream": "enqueued in a stream", "graph": "replayed by a graph",
+                         "cold": "in a stream, not in L2"}[mode])
+    for line in data["lines"]:
+        axes.axhline(line, color="#cc6677" if line == 1 else "#222222", linewidth=1,
+                     linestyle="-" if line == 1 else "--", label="CUB" if line == 1 else f"{line}")
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("floats")
+    axes.set_ylabel("times as fast as CUB")
+    axes.set_title(f"warpladder::{data['topic']}::run, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def rowwise_data(gpu, rungs):
+    del rungs
+    lines, context = {}, None
+    for kind in ("", "bf16/"):
+        for name in ("softmax", "layernorm", "rmsnorm"):
+            cases = [case for case in gpu.cases_of(kind + name, "rowwise") if case.mode == "stream"]
+            if cases:
+                context = cases[0].context
+                lines[f"{name}, {'bf16' if kind else 'float'}"] = sorted(
+                    (int(case.shape.split("x")[1]), 100 * case["ceiling_ratio"]) for case in cases)
+    if not lines:
+        return None
+    return {"gpu": context["gpu"], "lines": lines, "ceiling": float(context["ceiling_copy_gbps"])}
+
+
+def draw_rowwise(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    colors = ("#4477aa", "#228833", "#ddaa33")
+    for index, (label, points) in enumerate(data["lines"].items()):
+        columns, shares = zip(*points)
+        axes.plot(columns, shares, marker="o", markersize=4, color=colors[index % 3], label=label,
+                  linestyle="--" if label.endswith("bf16") else "-")
+    axes.axhline(100, color="#222222", linestyle=":", linewidth=1,
+                 label=f"measured copy ceiling, {data['ceiling']:.0f} GB/s")
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(0, 125)
+    axes.set_xlabel("columns")
+    axes.set_ylabel("% of the copy ceiling")
+    axes.set_title(f"softmax and norms, 2^28 elements, {data['gpu']}", fontsize=10)
+    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    return figure
+
+
 @dataclasses.dataclass
 class Plot:
     caption: str
@@ -239,6 +338,17 @@ PLOTS = {
     "memory_transposes": Plot("Transposes in % of the copy ceiling, rung by rung", transposes_data,
                               draw_transposes),
     "memory_strided": Plot("Bandwidth of strided reads", strided_data, draw_strided),
+    "reduce_ladder": Plot("Rates of the rungs that reduce 2^28 floats",
+                          array_ladder_data("reduce", "14", "ceiling_read_gbps"),
+                          draw_array_ladder),
+    "reduce_front_door": Plot("The front door of reductions against CUB over n",
+                              array_front_door_data("reduce", [1, 1.3]), draw_array_front_door),
+    "scan_ladder": Plot("Rates of the rungs that scan 2^28 floats",
+                        array_ladder_data("scan", "08", "ceiling_copy_gbps"), draw_array_ladder),
+    "scan_front_door": Plot("The front door of scans against CUB over n",
+                            array_front_door_data("scan", [1, 1.1]), draw_array_front_door),
+    "rowwise_columns": Plot("Softmax and norms in % of the copy ceiling over the columns",
+                            rowwise_data, draw_rowwise),
 }
 
 STAMP = re.compile(r"<!-- render_docs.py: data ([0-9a-f]{64}), picture ([0-9a-f]{64}) -->\n")

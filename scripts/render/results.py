@@ -35,12 +35,29 @@ TOPICS = {
          "copy_2d": "the front door: any element type, any legal problem"},
         {"0": "cuBLAS", "1": "cudaMemcpy", "2": "rung 20", "3": "rung 30",
          "transpose": "cuBLAS", "copy_2d": "cudaMemcpy"}),
+    "reduce": Topic(
+        r"\d+(@\d+)?|\d+x\d+(:columns)?", "268435456",
+        ["65536", "4194304", "16777216", "268435456", "1073741824"],
+        {"run": "the front door: any operation, any type, any alignment"}, {"": "CUB"}),
+    "scan": Topic(
+        r"\d+(@\d+)?", "268435456",
+        ["65536", "1048576", "16777216", "268435456"],
+        {"run": "the front door: any operation, any alignment"}, {"": "CUB"}),
+    "rowwise": Topic(
+        r"\d+x\d+(\+\d+)?(@\d+)?", "65536x4096",
+        ["262144x1024", "65536x4096", "16384x16384", "4096x65536"],
+        {"softmax": "the front door: any length and alignment",
+         "layernorm": "the front door: any length and alignment",
+         "rmsnorm": "the front door: any length and alignment"},
+        {"0": "rung 01", "1": "rung 11", "softmax": "rung 01", "layernorm": "rung 11",
+         "rmsnorm": "rung 11"}),
 }  # fmt: skip
 
 
 @dataclasses.dataclass
 class Case:
-    """One case of a benchmark program, <topic>/f32/<rung>/<shape>[/<mode>]."""
+    """One case of a benchmark program, <topic>/<type>/<rung>/<shape>[/<mode>]. Where the type is
+    not f32, it stands before the rung: "bf16/softmax"."""
 
     topic: str
     rung: str
@@ -69,6 +86,7 @@ class Gpu:
     accuracy: dict | None = None
     latency: dict | None = None
     memory_study: dict | None = None
+    reduce_accuracy: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
         return self.cases.get((topic, rung, shape, mode))
@@ -93,17 +111,19 @@ def add_cases(gpu, path):
         if run.get("error_occurred") or run.get("skipped") or "median_us" not in run:
             raise Problem(f"{path}: {name} failed; results with failures are not published")
         parts = name.split("/")
-        if len(parts) not in (4, 5) or parts[0] not in TOPICS or parts[1] != "f32":
+        if len(parts) not in (4, 5) or parts[0] not in TOPICS:
             raise Problem(f"{path}: cannot read the case name {name}")
         mode = parts[4] if len(parts) == 5 else "stream"
-        key = (parts[0], parts[2], parts[3], mode)
+        rung = parts[2] if parts[1] == "f32" else f"{parts[1]}/{parts[2]}"
+        key = (parts[0], rung, parts[3], mode)
         if key in gpu.cases:
             raise Problem(f"{path}: {name} has been measured twice; keep one")
         gpu.cases[key] = Case(*key, run.get("label", ""), run, report["context"])
 
 
 # Results that are not cases: the file, and the attribute of Gpu.
-STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study"}
+STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
+           "reduce_accuracy": "reduce_accuracy"}
 
 
 def read_results(folder):

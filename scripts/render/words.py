@@ -19,6 +19,10 @@ CHINESE = {
     "one stream": "单流", "two streams": "两流并发", "equal": "逐位相同", "differs at K = ": "不同：K = ",
     "not supported": "不支持", "same bits as cuBLAS FP32": "与 cuBLAS FP32 逐位相同",
     "of the elements overflow": "的元素溢出",
+    "x CUB": "相对 CUB", "CUB time": "CUB 时间", "n": "n", "type": "类型", "columns": "列数",
+    "rows": "行", "error in u": "误差（u）", "time at 2^28": "2^28 时的时间",
+    "different results in 20 runs": "20 次运行的不同结果数",
+    "x rung 01": "相对 01 阶", "x rung 11": "相对 11 阶",
     "x cudaMemcpy": "相对 cudaMemcpy", "cudaMemcpy time": "cudaMemcpy 时间",
     "x rung 20": "相对 20 阶", "x rung 30": "相对 30 阶", "every ... float": "每几个 float 读一个",
     "used": "有用的", "moved in whole sectors": "按整扇区搬运的", "GB/s, `in` off by": "GB/s，`in` 偏移",
@@ -60,7 +64,7 @@ def rate(case):
         if case.topic == "gemm":
             return f"{number(case['bytes_per_second'] * 1e-9)} GB/s"
         text = f"{case['bytes_per_second'] * 1e-9:.0f} GB/s"
-        if not re.match(r"\d+x", case.shape):
+        if re.search("particles|of", case.shape):
             count, unit = items(case.shape)
             text += f", {number(count / case['median_us'] * 1e-3)} G {unit}/s"
         return text
@@ -75,9 +79,17 @@ def ratio(value):
     return f"{value:.2f}"
 
 
+def power_of_two(count):
+    if count >= 2**10 and count & (count - 1) == 0:
+        return f"2^{count.bit_length() - 1}"
+    return f"{count:,}".replace(",", " ")
+
+
 def pretty_shape(shape, mode="stream"):
-    if re.match(r"\d+x", shape):
-        text = shape.replace("x", " × ").replace(" × b", " × batch ")
+    if match := re.fullmatch(r"(\d+)(@\d+)?", shape):
+        text = power_of_two(int(match[1])) + (f", {match[2][1:]} off" if match[2] else "")
+    elif re.match(r"\d+x", shape):
+        text = shape.replace("x", " × ").replace(" × b", " × batch ").replace(":", ", ")
         text = re.sub(r"\+(\d+)", r", gaps of \1", text)
         text = re.sub(r"@(\d+)", r", `in` \1 off", text)
     else:
@@ -115,14 +127,19 @@ def provenance(sources):
             clocks.setdefault(id(context), []).append(float(values["sm_clock_mhz"]))
     lines = []
     for context in contexts:
+        vendors = [f"{name} {context[key]}" for key, name in (("cublas", "cuBLAS"), ("cub", "CUB"))
+                   if key in context]
         parts = [context["gpu"], f"driver {context['driver']}", f"CUDA {context['toolkit']}",
-                 f"cuBLAS {context['cublas']}", context["date"][:10], f"commit {context['commit']}"]
+                 *vendors, context["date"][:10], f"commit {context['commit']}"]
         if id(context) in clocks:
             maximum = context.get("sm_clock_mhz_max")
             parts.append(f"SM clock {span(clocks[id(context)])} MHz while measuring"
                          + (f" (maximum {float(maximum):.0f})" if maximum else ""))
         if "ceiling_fma_tflops" in context:
             fma, copy = (float(context[f"ceiling_{key}"]) for key in ("fma_tflops", "copy_gbps"))
-            parts.append(f"measured ceilings {number(fma)} TFLOP/s and {number(copy, 4)} GB/s")
+            read = float(context.get("ceiling_read_gbps", 0))
+            parts.append(f"measured ceilings {number(fma)} TFLOP/s, {number(copy, 4)} GB/s copied"
+                         f" and {number(read, 4)} GB/s read" if read else
+                         f"measured ceilings {number(fma)} TFLOP/s and {number(copy, 4)} GB/s")
         lines.append("<sub>" + " · ".join(parts) + "</sub>")
     return "\n".join(lines)
