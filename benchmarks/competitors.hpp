@@ -90,7 +90,7 @@ class case_list {
            const job<Problem>& what, const MakeOperands& make_operands) {
     if (!wanted_.wants_rung(who.name)) return;
     if (const std::string why_not = why_not_by(who, what.blank); !why_not.empty()) {
-      std::string& shapes = skipped_[fmt::format("{} ({})", who.name, why_not)];
+      std::string& shapes = skipped_[fmt::format("{} {} ({})", what.type, who.name, why_not)];
       shapes.append(shapes.empty() ? "" : ", ").append(what.shape);
       return;
     }
@@ -172,7 +172,7 @@ class case_list {
   double graph_bytes_;
   device_facts device_;
   std::vector<bench_case> cases_;
-  std::map<std::string, std::string> skipped_;  // who and why -> shapes
+  std::map<std::string, std::string> skipped_;  // type, who and why -> shapes
   std::shared_ptr<set_of_checked> checked_ = std::make_shared<set_of_checked>();
 };
 

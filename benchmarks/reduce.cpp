@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array_inputs.hpp>
 #include <cmath>
 #include <competitors.hpp>
@@ -129,7 +130,8 @@ class array_operands {
   void check_sum(const competitor<problem>& who, wl::workspace_view scratch,
                  wl::stream_view stream) {
     std::int64_t amplitude = wl::bench::exact_amplitude<T>(problems_[0].n);
-    if (Op::inputs == 2) amplitude = std::max(1l, std::int64_t(std::sqrt(double(amplitude))));
+    if (Op::inputs == 2)
+      amplitude = std::max<std::int64_t>(1, std::int64_t(std::sqrt(double(amplitude))));
     const std::int64_t n = problems_[0].n;
     WARPLADDER_TRY(wl::bench::fill_integers(in_, n, {.amplitude = amplitude, .seed = 3}, stream));
     if (Op::inputs == 2)

@@ -15,6 +15,7 @@
 #include <rowwise.hpp>
 #include <rowwise_shape.hpp>
 #include <rowwise_verify.hpp>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <type_traits>

@@ -83,7 +83,8 @@ int run_program(const std::string& program, std::vector<std::string> arguments) 
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/// One case of the benchmark, its name taken apart: <topic>/<type>/<rung>/<shape>[/<mode>].
+/// One case of the benchmark, its name taken apart: <topic>/<type>/<rung>/<shape>[/<mode>]. A front
+/// door may be "run:min", with another operation than the usual one.
 struct result {
   std::string type = {}, rung = {}, shape = {}, mode = {}, label = {}, error = {};
   double seconds = 0, flops_per_second = 0, bytes_per_second = 0;
@@ -211,19 +212,24 @@ std::string front_door_table(const topic& topic, const ladder_facts& ladder, con
                              const std::vector<result>& results) {
   std::vector<const result*> of_door;
   for (const result& one : results) {
-    if (one.rung == door.name) of_door.push_back(&one);
+    if (one.rung == door.name || one.rung.starts_with(door.name + ":")) of_door.push_back(&one);
   }
   if (of_door.empty()) return "";
   const auto any = [&](auto what) { return std::any_of(of_door.begin(), of_door.end(), what); };
-  const bool has_types = any([&](const result* one) { return one->type != of_door[0]->type; });
+  const auto operands_of = [&](const result* one) {
+    return one->rung == door.name ? one->type
+                                  : one->type + " " + one->rung.substr(door.name.size() + 1);
+  };
+  const bool has_types =
+      any([&](const result* one) { return operands_of(one) != operands_of(of_door[0]); });
   const bool chooses = any([](const result* one) { return !one->label.empty(); });
   std::vector<table::column> columns{{"shape"}, {"mode"}};
-  if (has_types) columns.insert(columns.begin(), {"type"});
+  if (has_types) columns.insert(columns.begin(), {"operands"});
   if (chooses) columns.push_back({"chose", table::align::left, 40});
   table rows(joined(columns, figure_columns(topic, ladder.vendor)));
   for (const result* one : of_door) {
     std::vector<std::string> cells{one->shape, one->mode};
-    if (has_types) cells.insert(cells.begin(), one->type);
+    if (has_types) cells.insert(cells.begin(), operands_of(one));
     if (chooses) cells.push_back(one->label);
     rows.add(joined(cells, figures(*one)));
   }

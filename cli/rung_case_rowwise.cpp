@@ -29,7 +29,7 @@ struct operands {
   device_buffer<float> device_in, device_out, device_weight, device_bias;
   device_buffer<std::byte> scratch;
 
-  explicit operands(const rowwise_shape& shape) {
+  explicit operands(const rowwise_shape& shape, const Problem& like = {}) : problem(like) {
     std::mt19937 random(3);
     std::normal_distribution<float> normal;
     const auto numbers = [&](std::int64_t count) {
@@ -129,18 +129,18 @@ void add_ladder(std::vector<runnable_rung>& to, std::span<const rung_entry<Probl
 }
 
 template <class Problem>
-void add_front_door(std::vector<runnable_rung>& to, const std::string& name,
+void add_front_door(std::vector<runnable_rung>& to, const char* name,
                     cudaError_t (*run)(const Problem&, cudaStream_t),
-                    const std::vector<std::string>& shapes) {
+                    const std::vector<std::string>& shapes, const Problem& like = {}) {
   const rung_info info{.step = 99, .name = name, .idea = "the front door"};
-  to.push_back(
-      {"rowwise/" + name, info, bench::rowwise_shape_help, shapes, [run](const std::string& text) {
-         const rowwise_shape shape = bench::parse_rowwise_shape(text);
-         const auto on = std::make_shared<operands<Problem>>(shape);
-         rung_case made = make_case(text, on, shape);
-         made.launch = [on, run](cudaStream_t stream) { return run(on->problem, stream); };
-         return made;
-       }});
+  to.push_back({"rowwise/" + std::string(name), info, bench::rowwise_shape_help, shapes,
+                [run, like](const std::string& text) {
+                  const rowwise_shape shape = bench::parse_rowwise_shape(text);
+                  const auto on = std::make_shared<operands<Problem>>(shape, like);
+                  rung_case made = make_case(text, on, shape);
+                  made.launch = [on, run](cudaStream_t stream) { return run(on->problem, stream); };
+                  return made;
+                }});
 }
 
 }  // namespace
@@ -154,7 +154,10 @@ void add_rowwise_rungs(std::vector<runnable_rung>& to) {
   add_ladder(to, tables::softmax_rungs<float>(), shapes);
   add_front_door(to, "softmax", tables::rowwise_softmax<float>, shapes);
   add_ladder(to, tables::norm_rungs<float>(), shapes);
-  add_front_door(to, "normalize", tables::rowwise_normalize<float>, shapes);
+  for (const auto what : {rowwise::norm::layer, rowwise::norm::rms}) {
+    add_front_door(to, what == rowwise::norm::layer ? "layernorm" : "rmsnorm",
+                   tables::rowwise_normalize<float>, shapes, {.what = what});
+  }
 }
 
 }  // namespace warpladder::cli

@@ -139,40 +139,55 @@ std::vector<reduce_case> segment_lengths() {
   return both_axes(cases);
 }
 
+/// `count` segments of `length`, as rows and as columns.
+std::vector<reduce_case> segments(std::int64_t count, std::int64_t length, int gap = 0) {
+  reduce_case columns = matrix(length, count, gap);
+  columns.axis = along::columns;
+  return {matrix(count, length, gap), columns};
+}
+
+std::vector<reduce_case> all_of(const std::vector<std::vector<reduce_case>>& lists) {
+  std::vector<reduce_case> cases;
+  for (const auto& list : lists) cases.insert(cases.end(), list.begin(), list.end());
+  return cases;
+}
+
 /// Few and long, many and short, many of everything.
 std::vector<reduce_case> segment_shapes() {
-  std::vector<reduce_case> cases = {matrix(1, 20'011), matrix(20'011, 1),    matrix(3, 9001),
-                                    matrix(9001, 3),   matrix(9001, 3, 2),   matrix(20'011, 1, 1),
-                                    matrix(300, 130),  matrix(130, 300),     matrix(1, 40'000),
-                                    matrix(40'000, 1), matrix(20'000, 2, 2), matrix(2, 20'000, 4)};
+  std::vector<reduce_case> cases =
+      all_of({segments(1, 20'011), segments(1, 20'011, 1), segments(1, 40'000), segments(3, 9001),
+              segments(3, 9001, 2), segments(2, 20'000, 2), segments(2, 20'000, 4),
+              segments(130, 300), segments(300, 130), segments(2500, 1), segments(2500, 3, 1)});
   if (!sanitized) {
-    cases.push_back(matrix(2200, 70));  // more rows than are ever cut into pieces
-    cases.push_back(matrix(2200, 257));
-    cases.push_back(matrix(3, 68'100));  // as many tiles of columns
-    cases.push_back(matrix(600, 1029));
+    cases = all_of({cases,
+                    segments(2200, 70),  // more rows than are ever cut into pieces
+                    segments(2200, 257),
+                    segments(600, 1029),
+                    {segments(68'100, 3).back()}});  // as many tiles of columns
   }
   if (on_gpu) {
-    for (const reduce_case& c :
-         {matrix(1, (1 << 24) + 3), matrix((1 << 24) + 3, 1), matrix(1024, 1024),
-          matrix(4096, 4096), matrix(4099, 2047), matrix(100'000, 3), matrix(3, 100'000),
-          matrix(131, 100'000), matrix(100'000, 131), matrix(3000, 5000, 1, 1)})
-      cases.push_back(c);
+    const std::vector<reduce_case> large = {
+        matrix(1, (1 << 24) + 3), matrix((1 << 24) + 3, 1), matrix(1024, 1024),
+        matrix(4096, 4096),       matrix(4099, 2047),       matrix(100'000, 3),
+        matrix(3, 100'000),       matrix(131, 100'000),     matrix(100'000, 131),
+        matrix(9001, 3, 2),       matrix(20'011, 1, 1),     matrix(3000, 5000, 1, 1)};
+    cases = all_of({cases, both_axes(large)});
   }
-  return both_axes(cases);
+  return cases;
 }
 
 std::vector<reduce_case> segment_alignments() {
   std::vector<reduce_case> cases;
   std::vector<reduce_case> sizes = {matrix(5, 200)};
-  if (!sanitized) sizes = {matrix(9, 40), matrix(5, 700), matrix(300, 24)};
+  if (!sanitized) sizes = {matrix(9, 40), matrix(5, 700), matrix(90, 24)};
   for (const reduce_case& size : sizes) {
     for (int offset = 0; offset < 16; ++offset) {
       for (const int gap : {0, 1, 2, 4, 8})
         cases.push_back(matrix(size.rows, size.cols, gap, offset));
     }
   }
-  cases.push_back(matrix(2, 20'003, 1, 3));
-  return both_axes(cases);
+  cases.push_back(matrix(290, 24, 0, 4));
+  return all_of({both_axes(cases), segments(2, 20'003, 1)});
 }
 
 // ---- Groups of tests
@@ -384,6 +399,7 @@ void beyond_32_bits(const method<problem<float, Op>>& how) {
     total += last += 1;
     in.set(at, last);
     launch_and_wait_for(how, p, on);
+    if (::testing::Test::HasFatalFailure()) return;
     result got;
     WARPLADDER_TRY(cudaMemcpy(&got, out.data(), sizeof got, cudaMemcpyDeviceToHost));
     if constexpr (requires { got.index; }) {
@@ -415,6 +431,7 @@ void beyond_32_bits(const method<segmented_problem<float, Op>>& how) {
       if (!how.supports(p) || !device_has(p.segments() * std::int64_t{sizeof(result)})) continue;
       any = true;
       launch_and_wait_for(how, p, on);
+      if (::testing::Test::HasFatalFailure()) return;
       std::vector<result> got(out.size());
       WARPLADDER_TRY(cudaMemcpy(got.data(), out.data(), out.size_bytes(), cudaMemcpyDeviceToHost));
       double ones = 0;
@@ -489,10 +506,12 @@ void add_segment_groups(const subject& who) {
   add_group(who, "lengths", exactly_right, segment_lengths());
   add_group(who, "shapes", exactly_right, segment_shapes());
   add_group(who, "alignments", exactly_right, segment_alignments());
-  add_groups(who,
-             both_axes({matrix(5, 3), matrix(100, 64), matrix(33, 300, 1, 1), matrix(2, 20'000),
-                        matrix(20'000, 2, 2)}),
-             both_axes({matrix(3, 5), matrix(9, 70, 1), matrix(40, 132), matrix(2, 10'000)}),
+  const std::vector<reduce_case> some =
+      both_axes({matrix(5, 3), matrix(100, 64), matrix(33, 300, 1, 1)});
+  const std::vector<reduce_case> counted =
+      both_axes({matrix(3, 5), matrix(9, 70, 1), matrix(40, 132)});
+  add_groups(who, all_of({some, segments(2, 20'000), segments(2, 20'000, 2)}),
+             all_of({counted, segments(2, 10'000)}),
              both_axes({matrix(1, 1), matrix(3, 200), matrix(200, 3, 1), matrix(70, 40)}));
 }
 

@@ -137,11 +137,16 @@ std::vector<scan_case> alignments() {
   return cases;
 }
 
+/// The last one is long enough for every block of a grid that fills the device to have several
+/// tiles.
 std::vector<scan_case> some_of_everything() {
   return {{.n = 1},
           {.n = 700, .what = kind::exclusive, .offset_in = 1},
-          {.n = sanitized ? 9000 : 20'000, .initial = true},
-          {.n = 4'097, .what = kind::exclusive, .initial = true, .offset_out = 3}};
+          {.n = 4'097, .what = kind::exclusive, .initial = true, .offset_out = 3},
+          {.n = 20'000, .initial = true},
+          {.n = on_gpu      ? 6'000'001
+                : sanitized ? 70'001
+                            : 150'001}};
 }
 
 std::vector<scan_case> random_cases(int count) {

@@ -125,7 +125,8 @@ std::vector<bounded> norm_of_row(const std::vector<double>& x, const rowwise_cas
     const double bound =
         1.01 * (std::abs(weight[i]) *
                     ((e + 2 * u * std::abs(d)) * 2 / std::sqrt(all) + std::abs(y) * (t + 8 * u)) +
-                2 * u * (std::abs(scaled) + std::abs(result)));
+                2 * u * (std::abs(scaled) + std::abs(result)) +
+                (std::abs(weight[i]) + 1) * 0x1p-148);  // products may be subnormal
     // Beyond t = 1/2 the arithmetic promises nothing: only that there is a number.
     row.push_back(t > 0.5 && !std::isnan(result)
                       ? bounded{result, std::numeric_limits<double>::max()}

@@ -103,9 +103,8 @@ struct cub_segments {
   static cudaError_t launch(const segmented_problem<T, Op>& p, cudaStream_t stream,
                             workspace_view workspace) {
     if (p.rows == 0) return cudaSuccess;
-    std::size_t bytes = workspace_bytes(p);
-    if (lacks(workspace, bytes)) return cudaErrorInvalidValue;
-    return reduce_rows(p, workspace.data, bytes, stream);
+    if (lacks(workspace, 1)) return cudaErrorInvalidValue;  // CUB compares the size itself
+    return reduce_rows(p, workspace.data, workspace.bytes, stream);
   }
 
  private:

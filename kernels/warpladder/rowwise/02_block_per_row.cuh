@@ -8,7 +8,8 @@
 // the problem needs one read: 4/2 of its bytes if all of them came from device memory. The second
 // and third reads find in L2 what the first brought while the rows of all resident blocks fit:
 // 132 * 4 blocks * 4 * cols bytes in 50 MB, up to some 20 000 columns; through L2 go 4/2 always.
-// Latency: two combinations of 3 barriers' time per row, with no load in flight meanwhile.
+// Latency: two combinations of two barriers each per row, with no load of the block in flight
+// meanwhile.
 // Limited by: the three passes, each of which waits for the one before -> 03 online.
 #pragma once
 

@@ -12,8 +12,8 @@
 // floats. A row is loaded, then combined, then stored: while it is combined its threads ask for
 // nothing. Per 16 KB of a multiprocessor's 11.4 bytes per ns and direction that is 1.4 us for the
 // transfer and about as long for latency and combination, so 2 to 3 rows at a time must be
-// resident: 4096 floats have 8, 32768 floats have 1. Limited by: rows beyond the registers of a
-// block; and long rows, of which few are resident
+// resident: 4096 floats have 8, 32768 floats have 1.
+// Limited by: rows beyond the registers of a block; and long rows, of which few are resident
 // -> 05 tuned_softmax.
 #pragma once
 

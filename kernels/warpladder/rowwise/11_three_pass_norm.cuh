@@ -7,8 +7,8 @@
 // Traffic: three reads (RMSnorm: two) and one write per element; the later reads find in L2 what
 // the first brought while the rows of all resident blocks fit. Weight and bias are read once per
 // row as well, and are in L1 or L2. The second pass subtracts before it squares: the mean of
-// squares minus the square of the mean would lose all digits where the mean is large. Limited by:
-// passes that wait for each other -> 12 welford.
+// squares minus the square of the mean would lose all digits where the mean is large.
+// Limited by: passes that wait for each other -> 12 welford.
 #pragma once
 
 #include <warpladder/core/launch.cuh>

@@ -6,12 +6,13 @@
 // of squared differences from it (B. P. Welford, "Note on a Method for Calculating Corrected Sums
 // of Squares and Products", 1962); two such triples combine (Tony F. Chan, Gene H. Golub and
 // Randall J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances",
-// 1979). As accurate as two passes. RMSnorm needs no triple: it sums squares. Traffic: two reads
-// and one write. Instructions: a division per element, which all lanes make alike, some 10 for the
-// reciprocal and 5 for the rest: at 1.4 floats per clock and multiprocessor 21 of 128 lanes, for
-// bfloat16 43. Latency: every element's mean waits for the one before: some 50 clocks each, while
-// nothing else happens in the thread. Limited by: the second read, and by that chain -> 13
-// norm_in_registers.
+// 1979). As accurate as two passes. RMSnorm needs no triple: it sums squares.
+// Traffic: two reads and one write.
+// Instructions: a division per element, some 10, and 5 for the rest: at 1.4 floats per clock and
+// multiprocessor 21 of 128 lanes, for bfloat16 43.
+// Latency: every element's mean waits for the one before: some 50 clocks each, while nothing else
+// happens in the thread.
+// Limited by: the second read, and by that chain -> 13 norm_in_registers.
 #pragma once
 
 #include <warpladder/core/launch.cuh>

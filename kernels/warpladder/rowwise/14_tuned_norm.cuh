@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 14 tuned_norm. Before: a row of 32768 floats was a multiprocessor's only one, longer rows did not
-// fit, and weight and bias were read once per row: of long rows 3 bytes out of L2 for every byte
-// that device memory delivers.
+// 14 tuned_norm. Before: rows beyond the registers of a block did not fit, and short ones left
+// lanes idle.
 //
-// Idea: teams as in 05 tuned_softmax, from 4 lanes to a cluster of 8 blocks; and from `pair_cols`
-// on a team holds two rows, half as many elements of each per thread, so that one reading of weight
-// and bias serves both. Traffic: one read, one write. Layernorm with weight and bias of 65536
-// floats asks L2 for 2 bytes per byte of a row instead of 3: at 1.5 TB/s, 3.0 TB/s instead of 4.5.
-// Rows of 4096 floats have 32 KB of weight and bias: they stay in L1. Latency: two exchanges, also
-// for two rows at a time (RMSnorm: one). Rows beyond the registers of a cluster, or of a block on
-// older devices: as 12 welford does. Limited by: device memory.
+// Idea: teams as in 05 tuned_softmax, from 4 lanes to a block; what is more of a row than the
+// registers of 1024 threads hold lies in shared memory, where every thread reads what it wrote.
+// Traffic: one read, one write, up to 352 KiB of a row; longer rows, or devices with less shared
+// memory: as 12 welford does. Weight and bias are read once per row, out of L1 while both fit into
+// what rows leave of it, else out of L2: then they are two bytes for every byte of a row that
+// device memory delivers, 3.0 TB/s beside its 1.5.
+// Latency: two exchanges and two barriers per row (RMSnorm: one).
+// Limited by: device memory; for rows beyond some 8 Ki floats by L2, which has to deliver weight
+// and bias as well.
 #pragma once
 
-#include <warpladder/core/device.hpp>
 #include <warpladder/core/launch.cuh>
+#include <warpladder/core/shared_memory.cuh>
 #include <warpladder/rowwise/12_welford.cuh>
 #include <warpladder/rowwise/detail/grid.hpp>
 #include <warpladder/rowwise/detail/packet.cuh>
@@ -25,124 +26,92 @@
 namespace warpladder::rowwise {
 
 struct tuned_norm_tuning {
-  static constexpr int packets = 8;          ///< of 16 bytes, that a thread holds of all its rows
-  static constexpr int single = 16;          ///< elements, where they are loaded one by one
-  static constexpr int threads = 1024;       ///< at most, of a block
-  static constexpr int small_block = 128;    ///< threads of a block whose rows are within warps
-  static constexpr int block_bytes = 32768;  ///< what is more of a row, or of two, has a cluster
-  static constexpr int pair_bytes =
-      65536;  ///< rows from here on share weight and bias with another
+  static constexpr int packets = 8;        ///< of 16 bytes, that a thread holds in registers
+  static constexpr int single = 8;         ///< elements, where they are loaded one by one
+  static constexpr int small_block = 128;  ///< threads of a block whose rows are within warps
 };
 
-namespace detail {
-
-template <int Rows>
-struct row_sums {
-  float of[Rows];
-};
-
-/// The sums over the row of what the threads of `team` bring, for each of their rows.
-template <int Rows>
-__device__ __forceinline__ void sum_over_rows(const row_team& team, row_sums<Rows>* told,
-                                              row_sums<Rows>& sums) {
-  const auto plus = [](float a, float b) { return a + b; };
-#pragma unroll
-  for (float& sum : sums.of) sum = team.over_lanes(sum, plus);
-  if (team.is_within_warp()) return;
-  team.tell(told, sums);
-#pragma unroll
-  for (int r = 0; r < Rows; ++r) {
-    sums.of[r] = 0;
-    for (int i = threadIdx.x % 32; i < team.members(); i += 32) sums.of[r] += told[i].of[r];
-    sums.of[r] = team.over_warp(sums.of[r], plus);
-  }
-}
-
-}  // namespace detail
-
-template <class T, int N, int Rows, class Tuning>
-__global__ void __launch_bounds__(Tuning::threads)
+template <class T, int N, class Tuning>
+__global__ void __launch_bounds__(detail::row_team::max_lanes)
     tuned_norm_kernel(norm_problem<T> p, detail::row_team team) {
-  constexpr int packets = (N == 1 ? Tuning::single : Tuning::packets) / Rows;
-  __shared__ detail::row_sums<Rows> told[2][detail::row_team::max_warps];
-  team.arrive();
+  constexpr int held = N == 1 ? Tuning::single : Tuning::packets;
+  using packet = detail::packet<T, N>;
+  __shared__ float told[2][detail::row_team::max_warps];
+  packet* const stored = dynamic_shared<packet>() + threadIdx.x;
 
-  const std::int64_t first = team.first_column();
-  const bool has_row = team.row() * Rows < p.rows;  // all lanes take part in shuffles
-  const std::int64_t row = has_row ? team.row() * Rows : 0;
-  const int rows = has_row ? int(min(p.rows - row, std::int64_t{Rows})) : 0;
-  const int cols = int(min(p.cols - first, team.share));
-  const T* const in = p.in + row * p.ld_in + first;
-  T* const out = p.out + row * p.ld_out + first;
+  const bool has_row = team.row() < p.rows;  // all lanes take part in shuffles
+  const std::int64_t row = has_row ? team.row() : 0;
+  const int cols = has_row ? int(p.cols) : 0;
+  const T* const in = p.in + row * p.ld_in;
+  T* const out = p.out + row * p.ld_out;
   const auto column = [&](int i) { return (i * team.lanes + team.lane()) * N; };
-  const auto is_mine = [&](int r, int i) { return r < rows && column(i) < cols; };
 
-  detail::packet<T, N> x[Rows][packets];
+  packet x[held];
 #pragma unroll
-  for (int r = 0; r < Rows; ++r) {
-#pragma unroll
-    for (int i = 0; i < packets; ++i) {
-      x[r][i] = {};  // zeros
-      if (is_mine(r, i)) x[r][i] = detail::load_packet<T, N>(in + r * p.ld_in + column(i));
-    }
+  for (int i = 0; i < held; ++i) {
+    if (column(i) < cols) x[i] = detail::load_packet<T, N>(in + column(i));
   }
-  team.wait();
-
-  // The sums of f(r, element) over the rows.
-  const auto sum_up = [&](detail::row_sums<Rows>* slots, const auto& f) {
-    detail::row_sums<Rows> sums;
+#pragma unroll 4
+  for (int i = 0; i < team.stored; ++i) {
+    if (column(held + i) < cols)
+      stored[i * team.lanes] = detail::load_packet<T, N>(in + column(held + i));
+  }
+  // f(the column of a packet, its elements), for all that this thread has.
+  const auto for_each = [&](const auto& f) {
+    float value[N];
 #pragma unroll
-    for (int r = 0; r < Rows; ++r) {
-      sums.of[r] = 0;
-#pragma unroll
-      for (int i = 0; i < packets; ++i) {
-        if (!is_mine(r, i)) continue;
-        float value[N];
-        detail::unpack<T, N>(x[r][i], value);
-#pragma unroll
-        for (int j = 0; j < N; ++j) sums.of[r] += f(r, value[j]);
-      }
+    for (int i = 0; i < held; ++i) {
+      if (column(i) >= cols) continue;
+      detail::unpack<T, N>(x[i], value);
+      f(column(i), value);
     }
-    detail::sum_over_rows(team, slots, sums);
-    return sums;
+    for (int i = 0; i < team.stored; ++i) {
+      if (column(held + i) >= cols) continue;
+      detail::unpack<T, N>(stored[i * team.lanes], value);
+      f(column(held + i), value);
+    }
+  };
+  // The sum of g(element) over the row.
+  const auto sum_up = [&](float* slots, const auto& g) {
+    const auto plus = [](float a, float b) { return a + b; };
+    float sum = 0;
+    for_each([&](int, const float(&value)[N]) {
+#pragma unroll
+      for (int j = 0; j < N; ++j) sum += g(value[j]);
+    });
+    sum = team.over_lanes(sum, plus);
+    if (team.is_within_warp()) return sum;
+    team.tell(slots, sum);
+    const int lane = threadIdx.x % 32;  // there are as many warps at most
+    return team.over_warp(lane < team.members() ? slots[lane] : 0, plus);
   };
 
-  detail::row_sums<Rows> mean{};
-  if (p.what == norm::layer) {
-    mean = sum_up(told[0], [](int, float value) { return value; });
+  float mean = 0;
+  if (p.what == norm::layer)
+    mean = sum_up(told[0], [](float value) { return value; }) / float(p.cols);
+  const float squares =
+      sum_up(told[1], [=](float value) { return (value - mean) * (value - mean); });
+  const float scale = rsqrtf(squares / float(p.cols) + p.epsilon);
+  for_each([&](int at, float(&value)[N]) {
+    const detail::per_column<T, N> of_columns(p, at);
 #pragma unroll
-    for (float& of_row : mean.of) of_row /= float(p.cols);
-  }
-  detail::row_sums<Rows> scale = sum_up(
-      told[1], [&](int r, float value) { return (value - mean.of[r]) * (value - mean.of[r]); });
-#pragma unroll
-  for (float& of_row : scale.of) of_row = rsqrtf(of_row / float(p.cols) + p.epsilon);
-
-#pragma unroll
-  for (int i = 0; i < packets; ++i) {
-    if (column(i) >= cols) continue;
-    const detail::per_column<T, N> at(p, first + column(i));
-#pragma unroll
-    for (int r = 0; r < Rows; ++r) {
-      if (r >= rows) continue;
-      float value[N];
-      detail::unpack<T, N>(x[r][i], value);
-#pragma unroll
-      for (int j = 0; j < N; ++j) value[j] = (value[j] - mean.of[r]) * scale.of[r];
-      at.apply(value);
-      detail::store_packet<T, N>(out + r * p.ld_out + column(i), detail::pack<T, N>(value));
-    }
-  }
+    for (int j = 0; j < N; ++j) value[j] = (value[j] - mean) * scale;
+    of_columns.apply(value);
+    detail::store_packet<T, N>(out + at, detail::pack<T, N>(value));
+  });
 }
 
 struct tuned_norm {
-  static constexpr rung_info info{14, "tuned_norm", "any row; long rows share weight and bias"};
+  static constexpr rung_info info{14, "tuned_norm", "any row: lanes or warps share it"};
   using tuning = tuned_norm_tuning;
 
   template <class T>
   static support supports(const norm_problem<T>& p) {
-    if (const support can = welford::supports(p); p.cols > tuning::single && !can) return can;
-    return detail::fits_grid(plan_for<tuning>(p, true).grid(p));
+    const detail::row_team team = team_for(p);
+    if (team.stored > 0) {  // or what takes its place where there is too little shared memory
+      if (const support can = welford::supports(p); !can) return can;
+    }
+    return detail::fits_grid(team.grid(p.rows, tuning::small_block));
   }
 
   template <class T>
@@ -152,58 +121,31 @@ struct tuned_norm {
 
   template <class T>
   static cudaError_t launch(const norm_problem<T>& p, cudaStream_t stream, workspace_view) {
-    return launch_tuned<tuning>(p, stream);
-  }
-
-  template <class Tuning, class T>
-  static cudaError_t launch_tuned(const norm_problem<T>& p, cudaStream_t stream) {
     if (p.is_empty()) return cudaSuccess;
     constexpr int wide = detail::widest<T>;
-    plan<Tuning> how = plan_for<Tuning>(p, true);
-    if (how.team.blocks > 1) {
-      device_facts device;
-      if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
-      how = plan_for<Tuning>(p, device.compute_capability >= 90);
-    }
-    if (how.team.lanes > Tuning::threads) return welford::launch(p, stream, {});
-    const auto kernel = how.n == 1      ? tuned_norm_kernel<T, 1, 1, Tuning>
-                        : how.rows == 1 ? tuned_norm_kernel<T, wide, 1, Tuning>
-                                        : tuned_norm_kernel<T, wide, 2, Tuning>;
+    const bool whole = detail::has_whole_packets(p);
+    const detail::row_team team = team_for(p);
+    const std::int64_t shared = team.shared_bytes(whole ? 16 : sizeof(T));
+    bool fits = true;
+    if (const cudaError_t status = detail::has_shared_memory(shared, fits); status != cudaSuccess)
+      return status;
+    if (!fits) return welford::launch(p, stream, {});
+    const auto kernel =
+        whole ? tuned_norm_kernel<T, wide, tuning> : tuned_norm_kernel<T, 1, tuning>;
     return warpladder::launch(kernel,
-                              {.grid = dim3(unsigned(how.grid(p))),
-                               .block = dim3(how.team.block(Tuning::small_block)),
-                               .stream = stream,
-                               .cluster = unsigned(how.team.blocks)},
-                              p, how.team);
+                              {.grid = dim3(unsigned(team.grid(p.rows, tuning::small_block))),
+                               .block = dim3(team.block(tuning::small_block)),
+                               .shared_bytes = std::size_t(shared),
+                               .stream = stream},
+                              p, team);
   }
 
  private:
-  template <class Tuning>
-  struct plan {
-    int n, rows = 1;  ///< elements of an access, rows of a team
-    detail::row_team team = {};
-
-    template <class T>
-    std::int64_t grid(const norm_problem<T>& p) const {
-      return team.grid(ceil_div<std::int64_t>(p.rows, rows), Tuning::small_block);
-    }
-  };
-
-  template <class Tuning, class T>
-  static plan<Tuning> plan_for(const norm_problem<T>& p, bool with_clusters) {
-    plan<Tuning> made{.n = detail::has_whole_packets(p) ? detail::widest<T> : 1};
-    const auto use = [&](int rows) {
-      constexpr std::int64_t block_cols = Tuning::block_bytes / sizeof(T);
-      const int packets = made.n == 1 ? Tuning::single : Tuning::packets;
-      made.rows = rows;
-      made.team = detail::row_team::for_rows(p.cols, made.n, made.n * packets / rows, sizeof(T),
-                                             with_clusters ? block_cols / rows : p.cols);
-      return made.team.lanes <= Tuning::threads;
-    };
-    const bool has_columns = p.weight != nullptr || p.bias != nullptr;
-    const bool is_long = p.cols * std::int64_t{sizeof(T)} >= Tuning::pair_bytes;
-    if (made.n == 1 || !has_columns || !is_long || !use(2)) use(1);
-    return made;
+  template <class T>
+  static detail::row_team team_for(const norm_problem<T>& p) {
+    const bool whole = detail::has_whole_packets(p);
+    return detail::row_team::for_rows(p.cols, whole ? detail::widest<T> : 1,
+                                      whole ? tuning::packets : tuning::single, sizeof(T));
   }
 };
 

@@ -91,7 +91,8 @@ std::vector<expected_element> expected_norm(const norm_problem<T>& p, std::span<
     const double y = (double(float(row[j])) - mean) / root;
     const double off =
         std::abs(w) * (2 * mean_off / root + std::abs(y) * (root_off + 6 * detail::roundoff)) +
-        2 * detail::roundoff * (std::abs(y * w) + std::abs(y * w + b));
+        2 * detail::roundoff * (std::abs(y * w) + std::abs(y * w + b)) +
+        std::abs(w) * 0x1p-148;  // a product may be subnormal
     expected.push_back(detail::rounded_to<T>(y * w + b, root_off > 0.5 ? INFINITY : off));
   }
   return expected;

@@ -2,10 +2,10 @@
 //
 // 00 cub. What the vendor's library makes of a scan: the bar of the ladder.
 //
-// cub::DeviceScan, a single pass with decoupled look-back like 06 look_back, with lengths of 64
-// bits. Plain sums are given to it as pointers and cuda::std::plus, for which it has policies tuned
-// per device. Other operations pass through iterators that lift and finish. Its results of floating
-// point may differ in rounding from run to run.
+// cub::DeviceScan, a single pass with decoupled look-back like 06 look_back. Plain sums are given
+// to it as pointers and cuda::std::plus, for which it has policies tuned per device. Other
+// operations pass through iterators that lift and finish. Its results of floating point may differ
+// in rounding from run to run.
 #pragma once
 
 #include <thrust/iterator/counting_iterator.h>
@@ -16,6 +16,7 @@
 #include <cstring>
 #include <cub/device/device_scan.cuh>
 #include <cuda/std/functional>
+#include <limits>
 #include <type_traits>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/scan/problem.hpp>
@@ -71,7 +72,8 @@ struct cub {
   static cudaError_t launch(const problem<T, Op>& p, cudaStream_t stream,
                             workspace_view workspace) {
     if (p.n == 0) return cudaSuccess;
-    if (lacks(workspace, workspace_bytes(p))) return cudaErrorInvalidValue;
+    // CUB compares the size itself; to ask it first would cost a microsecond per launch.
+    if (lacks(workspace, 1)) return cudaErrorInvalidValue;
     return call(p, workspace.data, workspace.bytes, stream);
   }
 
@@ -90,17 +92,23 @@ struct cub {
     }
   }
 
-  /// With no scratch it only tells how many bytes of it there must be.
+  /// With no scratch it only tells how many bytes of it there must be. Lengths of 32 bits where
+  /// they suffice: CUB's best policies are for them.
   template <class T, class Op, class In, class Out, class Combine>
   static cudaError_t scan(const problem<T, Op>& p, In in, Out out, Combine combine, void* scratch,
                           std::size_t& bytes, cudaStream_t stream) {
     using device_scan = ::cub::DeviceScan;
-    if (p.what == kind::exclusive)
-      return device_scan::ExclusiveScan(scratch, bytes, in, out, combine, p.initial, p.n, stream);
     const typename Op::accumulator none = p.op.identity();
-    if (std::memcmp(&p.initial, &none, sizeof none) == 0)
-      return device_scan::InclusiveScan(scratch, bytes, in, out, combine, p.n, stream);
-    return device_scan::InclusiveScanInit(scratch, bytes, in, out, combine, p.initial, p.n, stream);
+    const bool begins_with_nothing = std::memcmp(&p.initial, &none, sizeof none) == 0;
+    const auto scan_counting = [&](auto n) {
+      if (p.what == kind::exclusive)
+        return device_scan::ExclusiveScan(scratch, bytes, in, out, combine, p.initial, n, stream);
+      if (begins_with_nothing)
+        return device_scan::InclusiveScan(scratch, bytes, in, out, combine, n, stream);
+      return device_scan::InclusiveScanInit(scratch, bytes, in, out, combine, p.initial, n, stream);
+    };
+    return p.n <= std::numeric_limits<std::int32_t>::max() ? scan_counting(std::int32_t(p.n))
+                                                           : scan_counting(p.n);
   }
 };
 

@@ -14,10 +14,11 @@
 // One read of device memory is enough because the tile stays in shared memory between the two
 // passes, as it stays in registers in "StreamScan: Fast Scan Algorithms for GPUs without Global
 // Barrier Synchronization" (Yan, Long, Zhang, 2013), which passes a carry from block to block.
-// Traffic: each element is read and written once. Per tile of 64 KiB one sum, which all blocks
-// read through L2: 132 * 8 bytes, 0.8% of the 128 KiB moved. At 2.7 TB/s a multiprocessor takes in
-// 10.2 bytes per ns: a tile lasts 6.4 us, in which 64 to 128 KiB are in flight; 1 us of latency
-// needs 10. Shared memory passes a tile three times: 1536 of 11000 clocks. 2.6 elements per ns are
+// Traffic: each element is read and written once. Per tile of 32 KiB one sum, which all blocks
+// read through L2: 264 * 8 bytes, 3.2% of the 64 KiB moved. At 2.7 TB/s a multiprocessor takes in
+// 10.2 bytes per ns: the tiles of its two blocks last 6.4 us, in which 64 to 128 KiB are in flight;
+// 1 us of latency needs 10. While one block stands at a barrier or collects, the other one works.
+// Shared memory passes a tile three times: 1536 of 11000 clocks for both. 2.6 elements per ns are
 // 1.5 per clock, 85 warp instructions per 32 elements; about 30 are needed, 12 of them shuffles.
 // Start: one grid barrier, about 1 us, while the first tiles arrive; no memset.
 // Limited by: device memory; in the first two rounds by latency: load, barrier, collect, store.
@@ -41,13 +42,13 @@
 
 namespace warpladder::scan {
 
-/// Larger accumulators take half the threads, for their registers.
+/// Larger accumulators have a multiprocessor to themselves, for their registers.
 template <class Accumulator>
 struct rounds_tuning {
-  static constexpr int threads = sizeof(Accumulator) <= 4 ? 1024 : 512;
+  static constexpr int threads = 512;
   static constexpr int rows = 4;  ///< vectors of up to 16 bytes per thread and tile
-  static constexpr int stages = 3 * 1024 / threads;  ///< two in work, into the others tiles arrive
-  static constexpr int blocks_per_sm = 1;
+  static constexpr int blocks_per_sm = sizeof(Accumulator) <= 4 ? 2 : 1;
+  static constexpr int stages = 6 / blocks_per_sm;  ///< two in work, into the others tiles arrive
 };
 
 namespace detail {
