@@ -35,7 +35,9 @@ enum class norm { layer, rms };
 /// variance_i is the mean of (in(i, k) - mean_i)^2, and mean_i is 0 for norm::rms.
 /// `weight` and `bias` have cols elements; null means ones and zeros. epsilon is not negative.
 /// The rest as for softmax_problem; a row with a NaN or an infinity becomes NaN where the formula
-/// says so.
+/// says so. Squares must stay within the range of float: beyond it the variance is infinite and the
+/// row becomes its bias. With epsilon 0 a constant row is 0 / 0: NaN where its mean is exact, else
+/// rounding errors scaled up.
 template <class T>
 struct norm_problem {
   norm what = norm::layer;
