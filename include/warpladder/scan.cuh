@@ -23,8 +23,8 @@ std::size_t workspace_bytes(const problem<T, Op>& p) {
 /// Enqueues the scan on `stream` and returns at once. Up to 8 MiB of elements: two launches (one
 /// for very short arrays), of which the first reads every element and the second reads them again,
 /// from L2, and writes the results. Longer arrays: one launch, which reads every element once;
-/// where the device or the type rules that out, the two launches, and up to four more that scan
-/// their sums. combine is called two to three times per element and need not be commutative. The
+/// where the device or the type rules that out, the two launches, and one or two more that scan
+/// their sums. combine is called a few times per element and need not be commutative. The
 /// order in which elements are combined depends on n, the types and, for long arrays, the device
 /// alone: equal inputs give equal bits on one device.
 /// `workspace` may be overwritten until the scan is done; its contents need no preparation. Two
