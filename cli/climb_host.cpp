@@ -91,6 +91,10 @@ std::string readable_bytes(double bytes) {
                      : fmt::format("{:.3g} MB", bytes * 1e-6);
 }
 
+std::string readable_time(double seconds) {
+  return seconds < 1e-9 ? "less than 1 ns" : fmt::format("{:.3g} us", seconds * 1e6);
+}
+
 /// The sizes for a ladder: those asked for that are its kind, or the usual ones of its rungs.
 std::vector<std::string> sizes_for(const ladder_facts& ladder, const runnable_rung& any,
                                    const climb_options& wanted) {
@@ -189,7 +193,7 @@ void climb_ladder(const topic& topic, const ladder_facts& ladder, const climb_op
   for (const std::string& size : sizes) {
     const demand& of = demands[size];
     block["shapes"].push_back(of.to_json(size, gpu));
-    needs.add({size, readable_bytes(of.bytes), fmt::format("{:.3g} us", of.seconds(gpu) * 1e6),
+    needs.add({size, readable_bytes(of.bytes), readable_time(of.seconds(gpu)),
                of.is_bound_by_memory(gpu) ? "memory" : "arithmetic"});
   }
   all.report["ladders"].push_back(block);

@@ -17,7 +17,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   TOPIC/rung RUNG [SHAPE[/MODE]...] a row per shape; without shapes the usual ones that were
                                     measured, such as 1024, 2048, 4096 and 8192
   gemm/front_door cubes|others      a row per shape: the choice, and the ratio in every mode
-  memory/front_door transpose|copy_2d, reduce/front_door run, scan/front_door run
+  memory/front_door transpose|copy_2d, reduce/front_door run, scan/front_door run,
+  rowwise/front_door softmax|layernorm|rmsnorm [bf16]
   reduce/types, reduce/segments, reduce/accuracy, rowwise/columns
   gemm/first_calls, gemm/latency_answer                      small products
   gemm/latency QUANTITIES           a row per size; of round_trip,host,stream,graph

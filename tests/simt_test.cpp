@@ -736,6 +736,27 @@ TEST_P(AnySchedule, ClustersWriteToTheirPeers) {
   for (int i = 0; i < 128; ++i) EXPECT_EQ(got[i], i % 32 * 10 + (i / 32 + 3) % 4);
 }
 
+// Threads that are late at the wait of one phase must not wake those that sleep at the next.
+__global__ void cluster_late_waiters(int* too_early) {
+  __shared__ int passed;
+  const auto cluster = cg::this_cluster();
+  if (threadIdx.x == 0) passed = 0;
+  auto token = cluster.barrier_arrive();
+  __syncthreads();
+  cluster.barrier_wait(std::move(token));
+  atomicAdd(&passed, 1);
+  cluster.sync();
+  if (passed != int(blockDim.x)) atomicAdd(too_early, 1);
+}
+
+TEST_P(AnySchedule, ClustersCountEachPhaseApart) {
+  for (const unsigned size : {1u, 2u}) {
+    device_array<int> too_early(std::vector<int>{0});
+    ASSERT_EQ(run({4, 64, 0, size}, cluster_late_waiters, too_early), cudaSuccess);
+    EXPECT_EQ(too_early.read()[0], 0) << "cluster of " << size;
+  }
+}
+
 // ---- spinning ----------------------------------------------------------------------------------
 
 __device__ unsigned load_acquire(unsigned* address) {
@@ -1007,6 +1028,20 @@ TYPED_TEST(SmallFloats, ArithmeticRoundsOnce) {
     ASSERT_EQ(a == b, x == y);
     ASSERT_EQ(a != b, x != y);
   }
+}
+
+TEST(SmallFloatPairs, HaveTheFirstInTheLowerHalf) {
+  const float2 values{1.5f, -2.0f};
+  const __half2 half = __float22half2_rn(values);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(half), 0xc0003e00u);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(__floats2half2_rn(values.x, values.y)), 0xc0003e00u);
+  EXPECT_EQ(__half22float2(half).x, values.x);
+  EXPECT_EQ(__half22float2(half).y, values.y);
+  const __nv_bfloat162 bfloat = __float22bfloat162_rn(values);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(bfloat), 0xc0003fc0u);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(__floats2bfloat162_rn(values.x, values.y)), 0xc0003fc0u);
+  EXPECT_EQ(__bfloat1622float2(bfloat).x, values.x);
+  EXPECT_EQ(__bfloat1622float2(bfloat).y, values.y);
 }
 
 // ---- launches: what CUDA refuses ---------------------------------------------------------------

@@ -16,6 +16,11 @@ def scan_front_door(page, name):
     return front_door_rows(page, name, "scan")
 
 
+@generator("rowwise/front_door")
+def rowwise_front_door(page, name, kind="f32"):
+    return front_door_rows(page, name if kind == "f32" else f"{kind}/{name}", "rowwise")
+
+
 TYPES = {"f32": "float", "f64": "double", "f16": "__half", "bf16": "__nv_bfloat16",
          "i32": "std::int32_t", "i64": "std::int64_t"}
 OPERATIONS = ("sum", "min", "max", "argmin", "argmax", "sum_of_squares", "dot")

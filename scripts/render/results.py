@@ -19,7 +19,8 @@ class Topic:
     vendors: dict  # first digits of steps, or front doors -> whose time is compared with ours
 
     def vendor_of(self, rung):
-        return next(name for key, name in self.vendors.items() if rung.startswith(key))
+        who = rung.split("/")[-1]  # without the type
+        return next(name for key, name in self.vendors.items() if who.startswith(key))
 
 
 TOPICS = {

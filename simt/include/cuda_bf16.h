@@ -16,3 +16,17 @@ inline __nv_bfloat16 __float2bfloat16_rn(float value) {
 inline float __bfloat162float(__nv_bfloat16 value) {
   return value;
 }
+
+struct alignas(4) __nv_bfloat162 {
+  __nv_bfloat16 x, y;
+};
+
+inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) {
+  return {x, y};
+}
+inline __nv_bfloat162 __float22bfloat162_rn(float2 values) {
+  return {values.x, values.y};
+}
+inline float2 __bfloat1622float2(__nv_bfloat162 values) {
+  return {values.x, values.y};
+}

@@ -225,10 +225,12 @@ struct tuned_segments {
                                                   .out = p.out,
                                                   .op = op{p.op}};
     const detail::column_tiling tiling = tile(rest, 1);
-    return warpladder::launch(
-        detail::columns_kernel<accumulator, op, 1, tuning>,
-        {.grid = dim3(unsigned(tiling.tiles)), .block = dim3(tuning::threads), .stream = stream},
-        rest, tiling, nullptr);
+    return warpladder::launch(detail::columns_kernel<accumulator, op, 1, tuning>,
+                              {.grid = dim3(unsigned(tiling.tiles)),
+                               .block = dim3(tuning::threads),
+                               .stream = stream,
+                               .overlaps_kernel_before = true},
+                              rest, tiling, nullptr);
   }
 };
 

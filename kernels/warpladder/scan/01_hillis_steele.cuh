@@ -9,11 +9,11 @@
 // scanned by a recursive launch, and a second kernel combines them with the elements
 // (detail/scan_then_propagate.cuh).
 // Traffic: in is read, the scans of the tiles are written, read and written again: 4n elements of
-// device memory, 16 bytes per float; the levels above add 1/512. Per element, 9 combinations, of
-// which a loop needs one, 9 * 3 accesses to shared memory and 10 barriers per block.
-// Limited by: shared memory. A warp's 29 accesses of 128 bytes take 29 clocks of a multiprocessor;
-// its 512 bytes of device memory take 24 at 3 TB/s (132 multiprocessors at 1.7 GHz: 13.4 bytes per
-// clock and direction taken together). The barriers between keep both idle.
+// device memory, 16 bytes per float; the levels above add 1/512. Per element, 9 combinations where
+// a loop needs one; per block, 10 barriers and 450 wavefronts of shared memory.
+// Limited by: shared memory. A warp's 28 wavefronts take 28 clocks of a multiprocessor; the 256
+// bytes that this kernel moves for it take 19 at 3 TB/s (13.4 bytes per clock on each of 132
+// multiprocessors at 1.7 GHz). The barriers keep both idle in between.
 #pragma once
 
 #include <cstdint>

@@ -8,12 +8,13 @@
 // child, and that combined with the left child's sum to its right one.
 // Traffic: 4n elements of device memory, as before. 2 combinations per element instead of 9. But
 // neighbouring threads touch elements 2, 4, 8, ... apart, in 16, 8, 4, ... of the 32 banks: an
-// access of all nodes of a level takes 16 wavefronts on each of the lower five levels, whether 256
-// threads make it or 16, 95 on all nine. 3 accesses going up and 4 going down are 665 wavefronts
-// for a tile, 1.3 per element; 01 hillis_steele needs 29 for 32 elements, 0.9.
-// Limited by: bank conflicts, and 19 barriers for which most threads have nothing to do. One unused
-// element after every 32 (`padded`) removes all conflicts in tiles of up to 1024: 20 wavefronts
-// instead of 95, 140 for a tile. The barriers stay.
+// access to all nodes of a level takes 16 wavefronts on each of the lower five levels, whether 256
+// threads make it or 16, and 95 on all nine. With 3 accesses going up, 4 going down and those at
+// either end that is 699 for a tile of 512. 01 hillis_steele, which does 4.5 times the arithmetic,
+// needs 450: on a GPU work is not what the algorithm was made to save.
+// Limited by: bank conflicts, 525 of the 699, and 19 barriers at which most threads had nothing to
+// do. One unused element after every 32 (`padded`) removes all conflicts in tiles of up to 1024:
+// 174 wavefronts for a tile. The barriers stay.
 #pragma once
 
 #include <cstdint>

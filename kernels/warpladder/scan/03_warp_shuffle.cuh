@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 03 warp_shuffle. Before: 19 barriers and 665 wavefronts of shared memory per 512 elements.
+// 03 warp_shuffle. Before: 19 barriers and 699 wavefronts of shared memory per 512 elements.
 //
 // Idea: lanes of a warp need neither. A lane reads another one's register (shuffle), and a warp's
 // instructions are in step. Each warp scans its 32 elements in 5 shuffles, the first warp scans the
-// sums of the warps in the same way: one pair of barriers. In a warp the steps of 01 hillis_steele
-// cost less than a tree: lanes that do not take part cannot do anything else.
-// Traffic: 4n elements of device memory. Shuffles pass through the pipe of shared memory too, but
-// without conflicts: 5 per warp, and one store and one load of its sum. 0.2 wavefronts per element
-// instead of 1.3; 3 barriers' worth of waiting less than a sixth of 19.
-// Limited by: instructions. Per element a thread starts, computes an address, makes 5 shuffles with
-// a predicated combination each and waits twice, all for one 4-byte load in flight.
+// sums of the warps in the same way: one pair of barriers. Within a warp the steps of 01
+// hillis_steele cost less than a tree: lanes that do not take part could do nothing else.
+// Traffic: 4n elements of device memory. For 512 elements 85 shuffles, which pass through the pipe
+// of shared memory too, and 34 other accesses, all without conflicts: 119 wavefronts, 2 barriers.
+// Limited by: instructions. For one element a thread starts, computes an address, makes 5 shuffles
+// with a predicated combination each and waits twice, with one load of 4 bytes in flight.
 #pragma once
 
 #include <cstdint>

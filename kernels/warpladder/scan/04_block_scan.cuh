@@ -7,9 +7,9 @@
 // that one access of 16 bytes moves (element by element where the array is not aligned to 16). A
 // lane combines its 4 by itself; only the lanes' sums are shuffled, row by row, and only the warps'
 // sums pass through shared memory, where every warp adds up those before it: one barrier.
-// Traffic: 4n elements of device memory. For 512 elements of a warp: 4 * 6 shuffles (0.05 per
-// element, not 5/32), one store to shared memory and 8 loads, 4 loads and 4 stores of 512 bytes.
-// 2048 threads have 128 KB in flight; 1.5 TB/s at 600 ns need 6.8 KB per multiprocessor.
+// Traffic: 4n elements of device memory. For the 512 elements of a warp: 4 * 7 shuffles (1.75 per
+// 32 elements instead of 5.3), 1 store to shared memory and 8 loads; 4 loads and 4 stores of 512
+// bytes. 2048 threads have 128 KB in flight; 1.5 TB/s at 600 ns need 6.8 KB per multiprocessor.
 // Limited by: device memory, which moves 16 bytes per float where 8 would be enough.
 #pragma once
 

@@ -3,10 +3,10 @@
 // 05 three_kernels. Before: 4n elements, because the scans of the tiles were written, read and
 // written again when what stands before a tile was known.
 //
-// Idea: find that out first, and write once (reduce, then scan: Dotsenko et al., "Fast Scan
-// Algorithms on Graphics Processors", 2008). The array is cut into one chunk per slot of the
-// device. Kernel 1 adds up the chunks, kernel 2, one block, scans the sums, kernel 3 scans the
-// chunks tile after tile and carries the sum along in registers. Three launches for any length.
+// Idea: find that out first, and write once (reduce, then scan: Merrill and Grimshaw, "Parallel
+// Scan for Stream Architectures", 2009). The array is cut into chunks, four per multiprocessor.
+// Kernel 1 adds up the chunks, kernel 2, one block, scans the sums, kernel 3 scans the chunks tile
+// after tile and carries the sum along in registers. Three launches for any length.
 // Traffic: in is read twice, out written once: 3n elements, 12 bytes per float instead of 16. What
 // fits into L2 (50 MB on an H100) is read from device memory once. Scratch: a sum per chunk.
 // Limited by: device memory, which still moves 12 bytes per float where 8 would be enough, and for

@@ -86,8 +86,9 @@ struct warp_tile {
 
   /// The elements from `begin` on; identities behind the last one.
   __device__ __forceinline__ void load(const problem<T, Op>& p, std::int64_t begin) {
+    const bool at_once = begin + elements <= p.n && is_aligned<vector>(p.in);
     begin += threadIdx.x % 32 * vector;
-    if (begin + elements <= p.n && is_aligned<vector>(p.in)) {
+    if (at_once) {
       T loaded[Rows][vector];
 #pragma unroll
       for (int r = 0; r < Rows; ++r) load_vector(loaded[r], p.in + begin + r * row);
@@ -112,8 +113,8 @@ struct warp_tile {
   template <class Out, class Convert>
   __device__ __forceinline__ void store(Out* out, std::int64_t begin, std::int64_t n,
                                         const Convert& convert) const {
-    begin += threadIdx.x % 32 * vector;
     const bool at_once = begin + elements <= n && is_aligned<vector>(out);
+    begin += threadIdx.x % 32 * vector;
 #pragma unroll
     for (int r = 0; r < Rows; ++r) {
       const std::int64_t first = begin + r * row;
