@@ -6,12 +6,14 @@
 //   WARPLADDER_TRACE_HTML   file for the annotated source
 //   WARPLADDER_TRACE_JSON   file for everything
 //   WARPLADDER_TRACE_GPU    whose roofline is shown: h100 (the default), a100, ...
-#include <fmt/format.h>
-
+//
+// Without fmt, whose functions a program may be looking for: the linker would find them here and
+// take this file unasked.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+#include <string>
 
 #include "explain.hpp"
 #include "simt/trace.hpp"
@@ -27,7 +29,7 @@ std::string variable(const char* name, const char* otherwise) {
 
 void write(const std::string& path, const std::string& text) {
   std::ofstream out(path);
-  if (!(out << text)) fmt::print(stderr, "warpladder: {} can not be written\n", path);
+  if (!(out << text)) std::fprintf(stderr, "warpladder: %s can not be written\n", path.c_str());
 }
 
 class whole_program {
@@ -49,8 +51,8 @@ class whole_program {
     const report::published_gpu& gpu = report::find_gpu(variable("WARPLADDER_TRACE_GPU", "h100"));
     const trace::report seen = trace::stop();
     std::fflush(stdout);
-    if (explains_) fmt::print("{}\n", report::explain_text(seen.kernels, {}, gpu));
-    if (checks_) fmt::print("{}", report::findings_text(seen.findings));
+    if (explains_) std::puts(report::explain_text(seen.kernels, {}, gpu).c_str());
+    if (checks_) std::fputs(report::findings_text(seen.findings).c_str(), stdout);
     if (const std::string path = variable("WARPLADDER_TRACE_HTML", ""); !path.empty()) {
       write(path, report::explain_html(seen.kernels, {.title = "traced program"}, gpu));
     }
@@ -63,7 +65,7 @@ class whole_program {
     if (!seen.findings.empty())
       std::_Exit(1);  // exit() has been called: too late for a return value
   } catch (const std::exception& error) {
-    fmt::print(stderr, "warpladder: {}\n", error.what());
+    std::fprintf(stderr, "warpladder: %s\n", error.what());
   }
 
   bool explains_ = false, checks_ = false;

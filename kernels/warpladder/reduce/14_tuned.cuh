@@ -46,7 +46,7 @@ struct tuned_tuning {
   static constexpr bool fits_32_registers =
       accumulator_bytes <= 8 && sizeof(typename Op::input) >= 4;
   static constexpr int max_threads = fits_32_registers ? 1024 : 512;
-  static constexpr int blocks_per_sm = 2;
+  static constexpr int blocks_per_sm = accumulator_bytes <= 8 ? 2 : 3;
   static constexpr std::int64_t kept_bytes = 32 << 20;  ///< of the array in L2; an H100's has 50 MB
 
   /// The one block of the second kernel: a thread has 64 bytes in flight.
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(Tuning::max_threads, Tuning::blocks_per_sm)
   const std::int64_t vectors = (p.n - head) / Size;
   const std::int64_t tile = std::int64_t{blockIdx.x} * (threads * per_thread);
   const int left = is_last ? int(vectors - tile) : threads * per_thread;  // in this tile
-  const std::int64_t first = head + (tile + thread) * Size;               // an element
+  const std::int64_t first = head + tile * Size;                          // an element
   const T *const x = p.in + first, *const y = p.with + (Op::inputs == 2 ? first : 0);
   const bool streams = Vectors == Tuning::many_vectors &&
                        tile * Size * std::int64_t{sizeof(T)} >= Tuning::kept_bytes;
@@ -164,13 +164,16 @@ __global__ void __launch_bounds__(Tuning::max_threads, Tuning::blocks_per_sm)
   let_next_kernel_start();
   wait_for_kernels_before();
   detail::packed<T, Size> loaded_x[per_thread], loaded_y[Op::inputs == 2 ? per_thread : 1];
+  if (left > 0) {
 #pragma unroll
-  for (int k = 0; k < per_thread; ++k) {
-    const int at = k * threads;
-    if (at + thread >= left) continue;
-    loaded_x[k] = detail::load_packed<T, Size>(x + at * Size, streams);
-    if constexpr (Op::inputs == 2)
-      loaded_y[k] = detail::load_packed<T, Size>(y + at * Size, streams);
+    for (int k = 0; k < per_thread; ++k) {
+      // Beyond the end the last vector is loaded again, and ignored: a load under a condition would
+      // be a branch, and would be waited for there.
+      const int mine = k * threads + thread, at = mine < left ? mine : left - 1;
+      loaded_x[k] = detail::load_packed<T, Size>(x + at * Size, streams);
+      if constexpr (Op::inputs == 2)
+        loaded_y[k] = detail::load_packed<T, Size>(y + at * Size, streams);
+    }
   }
   accumulator total = p.op.identity(), of_end = total;
   if (thread < at_ends) {
@@ -185,7 +188,7 @@ __global__ void __launch_bounds__(Tuning::max_threads, Tuning::blocks_per_sm)
     const int at = k * threads;
     if (at + thread >= left) continue;
     const accumulator of_vector = detail::combine_vector<T, Size>(
-        p.op, loaded_x[k], loaded_y[Op::inputs == 2 ? k : 0], first + at * Size);
+        p.op, loaded_x[k], loaded_y[Op::inputs == 2 ? k : 0], first + (at + thread) * Size);
     total = k == 0 ? of_vector : combine_in_order(p.op, total, of_vector);
   }
   if (is_last) total = p.op.combine(total, of_end);

@@ -14,23 +14,24 @@ namespace warpladder::scan::detail {
 
 /// What an access of that many bytes moves.
 template <int Bytes>
-struct word_of;
-template <>
-struct word_of<2> {
-  using type = unsigned short;
+struct word_of {
+  static constexpr bool exists = false;
+};
+template <class Word>
+struct word_is {
+  static constexpr bool exists = true;
+  using type = Word;
 };
 template <>
-struct word_of<4> {
-  using type = unsigned;
-};
+struct word_of<1> : word_is<unsigned char> {};
 template <>
-struct word_of<8> {
-  using type = uint2;
-};
+struct word_of<2> : word_is<unsigned short> {};
 template <>
-struct word_of<16> {
-  using type = uint4;
-};
+struct word_of<4> : word_is<unsigned> {};
+template <>
+struct word_of<8> : word_is<uint2> {};
+template <>
+struct word_of<16> : word_is<uint4> {};
 
 constexpr bool is_power_of_two(std::size_t x) {
   return (x & (x - 1)) == 0;
@@ -46,33 +47,10 @@ constexpr int lane_vector() {
   return are_words && widest < 16 ? 16 / int{widest} : 1;
 }
 
-/// Can N neighbours from `array` on move at once?
+/// Can N neighbours of `array` move at once, wherever a multiple of N is?
 template <int N, class X>
-__device__ __forceinline__ bool is_aligned(const X* array) {
+__device__ __forceinline__ bool moves_in_words(const X* array) {
   return reinterpret_cast<std::uintptr_t>(array) % (N * sizeof(X)) == 0;
-}
-
-template <int N, class X>
-__device__ __forceinline__ void load_vector(X (&to)[N], const X* from) {
-  if constexpr (N == 1) {
-    to[0] = from[0];
-  } else {
-    using word = typename word_of<N* int{sizeof(X)}>::type;
-    const word bits = *reinterpret_cast<const word*>(from);
-    memcpy(static_cast<void*>(to), &bits, sizeof bits);
-  }
-}
-
-template <int N, class X>
-__device__ __forceinline__ void store_vector(X* to, const X (&from)[N]) {
-  if constexpr (N == 1) {
-    to[0] = from[0];
-  } else {
-    using word = typename word_of<N* int{sizeof(X)}>::type;
-    word bits;
-    memcpy(&bits, from, sizeof bits);
-    *reinterpret_cast<word*>(to) = bits;
-  }
 }
 
 /// Rows * 32 * lane_vector() consecutive elements.
@@ -86,25 +64,32 @@ struct warp_tile {
 
   /// The elements from `begin` on; identities behind the last one.
   __device__ __forceinline__ void load(const problem<T, Op>& p, std::int64_t begin) {
-    const bool at_once = begin + elements <= p.n && is_aligned<vector>(p.in);
+    using word = word_of<vector* int{sizeof(T)}>;
+    const bool is_whole = begin + elements <= p.n;
     begin += threadIdx.x % 32 * vector;
-    if (at_once) {
-      T loaded[Rows][vector];
+    if constexpr (word::exists) {
+      if (is_whole && moves_in_words<vector>(p.in)) {
+        const auto* const from =
+            reinterpret_cast<const typename word::type*>(p.in) + begin / vector;
+        typename word::type loaded[Rows];
 #pragma unroll
-      for (int r = 0; r < Rows; ++r) load_vector(loaded[r], p.in + begin + r * row);
+        for (int r = 0; r < Rows; ++r) loaded[r] = from[r * 32];
 #pragma unroll
-      for (int r = 0; r < Rows; ++r) {
+        for (int r = 0; r < Rows; ++r) {
+          T x[vector];
+          memcpy(static_cast<void*>(x), &loaded[r], sizeof x);
 #pragma unroll
-        for (int v = 0; v < vector; ++v) at[r][v] = p.op.lift(loaded[r][v], begin + r * row + v);
-      }
-    } else {
-#pragma unroll
-      for (int r = 0; r < Rows; ++r) {
-#pragma unroll
-        for (int v = 0; v < vector; ++v) {
-          const std::int64_t i = begin + r * row + v;
-          at[r][v] = i < p.n ? p.op.lift(p.in[i], i) : p.op.identity();
+          for (int v = 0; v < vector; ++v) at[r][v] = p.op.lift(x[v], begin + r * row + v);
         }
+        return;
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < Rows; ++r) {
+#pragma unroll
+      for (int v = 0; v < vector; ++v) {
+        const std::int64_t i = begin + r * row + v;
+        at[r][v] = i < p.n ? p.op.lift(p.in[i], i) : p.op.identity();
       }
     }
   }
@@ -113,20 +98,31 @@ struct warp_tile {
   template <class Out, class Convert>
   __device__ __forceinline__ void store(Out* out, std::int64_t begin, std::int64_t n,
                                         const Convert& convert) const {
-    const bool at_once = begin + elements <= n && is_aligned<vector>(out);
+    using word = word_of<vector* int{sizeof(Out)}>;
+    const bool is_whole = begin + elements <= n;
     begin += threadIdx.x % 32 * vector;
+    if constexpr (word::exists) {
+      if (is_whole && moves_in_words<vector>(out)) {
+        // Indexed in words: nvcc 13.0 splits stores whose address it computed in elements.
+        auto* const to = reinterpret_cast<typename word::type*>(out) + begin / vector;
+#pragma unroll
+        for (int r = 0; r < Rows; ++r) {
+          Out x[vector];
+#pragma unroll
+          for (int v = 0; v < vector; ++v) x[v] = convert(at[r][v]);
+          typename word::type bits;
+          memcpy(&bits, x, sizeof bits);
+          to[r * 32] = bits;
+        }
+        return;
+      }
+    }
 #pragma unroll
     for (int r = 0; r < Rows; ++r) {
-      const std::int64_t first = begin + r * row;
-      Out converted[vector];
 #pragma unroll
-      for (int v = 0; v < vector; ++v) converted[v] = convert(at[r][v]);
-      if (at_once) {
-        store_vector(out + first, converted);
-      } else {
-#pragma unroll
-        for (int v = 0; v < vector; ++v)
-          if (first + v < n) out[first + v] = converted[v];
+      for (int v = 0; v < vector; ++v) {
+        const std::int64_t i = begin + r * row + v;
+        if (i < n) out[i] = convert(at[r][v]);
       }
     }
   }
