@@ -37,14 +37,18 @@ constexpr bool is_power_of_two(std::size_t x) {
   return (x & (x - 1)) == 0;
 }
 
-/// Neighbours in a lane: as many as make 16 bytes of the widest of elements, accumulators, results.
+/// Neighbours in a lane: as many as make 16 bytes of the widest of elements, accumulators, results
+/// and registers.
 template <class T, class Op>
 constexpr int lane_vector() {
-  constexpr std::size_t in = sizeof(T), held = sizeof(typename Op::accumulator);
-  constexpr std::size_t out = sizeof(typename Op::result);
-  constexpr std::size_t widest = in > held ? (in > out ? in : out) : (held > out ? held : out);
-  constexpr bool are_words = is_power_of_two(in) && is_power_of_two(held) && is_power_of_two(out);
-  return are_words && widest < 16 ? 16 / int{widest} : 1;
+  constexpr std::size_t sizes[] = {sizeof(T), sizeof(typename Op::accumulator),
+                                   sizeof(typename Op::result)};
+  std::size_t widest = sizeof(unsigned);
+  for (int i = 0; i < 3; ++i) {
+    if (!is_power_of_two(sizes[i])) return 1;
+    if (sizes[i] > widest) widest = sizes[i];
+  }
+  return widest < 16 ? 16 / int(widest) : 1;
 }
 
 /// Can N neighbours of `array` move at once, wherever a multiple of N is?
