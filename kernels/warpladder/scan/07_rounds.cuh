@@ -37,6 +37,7 @@
 #include <warpladder/core/warp_shuffle.cuh>
 #include <warpladder/scan/03_warp_shuffle.cuh>
 #include <warpladder/scan/detail/round_board.cuh>
+#include <warpladder/scan/detail/vectors.cuh>
 #include <warpladder/scan/detail/warp_tile.cuh>
 #include <warpladder/scan/problem.hpp>
 

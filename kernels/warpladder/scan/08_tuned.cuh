@@ -35,6 +35,7 @@
 #include <warpladder/scan/03_warp_shuffle.cuh>
 #include <warpladder/scan/07_rounds.cuh>
 #include <warpladder/scan/detail/scan_then_propagate.cuh>
+#include <warpladder/scan/detail/vectors.cuh>
 #include <warpladder/scan/detail/warp_tile.cuh>
 #include <warpladder/scan/problem.hpp>
 

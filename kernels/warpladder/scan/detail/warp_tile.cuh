@@ -53,7 +53,7 @@ constexpr int lane_vector() {
 
 /// Can N neighbours of `array` move at once, wherever a multiple of N is?
 template <int N, class X>
-__device__ __forceinline__ bool moves_in_words(const X* array) {
+__device__ __forceinline__ bool is_aligned(const X* array) {
   return reinterpret_cast<std::uintptr_t>(array) % (N * sizeof(X)) == 0;
 }
 
@@ -72,7 +72,7 @@ struct warp_tile {
     const bool is_whole = begin + elements <= p.n;
     begin += threadIdx.x % 32 * vector;
     if constexpr (word::exists) {
-      if (is_whole && moves_in_words<vector>(p.in)) {
+      if (is_whole && is_aligned<vector>(p.in)) {
         const auto* const from =
             reinterpret_cast<const typename word::type*>(p.in) + begin / vector;
         typename word::type loaded[Rows];
@@ -106,7 +106,7 @@ struct warp_tile {
     const bool is_whole = begin + elements <= n;
     begin += threadIdx.x % 32 * vector;
     if constexpr (word::exists) {
-      if (is_whole && moves_in_words<vector>(out)) {
+      if (is_whole && is_aligned<vector>(out)) {
         // Indexed in words: nvcc 13.0 splits stores whose address it computed in elements.
         auto* const to = reinterpret_cast<typename word::type*>(out) + begin / vector;
 #pragma unroll
