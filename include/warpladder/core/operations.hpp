@@ -2,7 +2,8 @@
 //
 // What reductions and scans compute. An operation is a struct with
 //   using input;          type of the elements
-//   using accumulator;    type in which they are combined; trivially copyable, 1 to 16 bytes
+//   using accumulator;    type in which they are combined, 1 to 16 bytes; trivially copyable and
+//                         trivially default-constructible, as it lies in shared memory
 //   using result;         type of what comes out
 //   int inputs;           arrays that lift() reads: 1, or 2 for dot
 //   accumulator identity() const;                            combine(identity(), a) is a

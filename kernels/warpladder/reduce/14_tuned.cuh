@@ -35,6 +35,20 @@
 
 namespace warpladder::reduce {
 
+namespace detail {
+
+/// Threads that a multiprocessor holds, of the device that this is compiled for.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+inline constexpr int threads_per_sm = 1024;
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ != 800 && \
+    (__CUDA_ARCH__ < 900 || __CUDA_ARCH__ >= 1100)
+inline constexpr int threads_per_sm = 1536;
+#else
+inline constexpr int threads_per_sm = 2048;
+#endif
+
+}  // namespace detail
+
 template <class Op>
 struct tuned_tuning {
   static constexpr int accumulator_bytes = sizeof(typename Op::accumulator);
@@ -46,7 +60,10 @@ struct tuned_tuning {
   static constexpr bool fits_32_registers =
       accumulator_bytes <= 8 && sizeof(typename Op::input) >= 4;
   static constexpr int max_threads = fits_32_registers ? 1024 : 512;
-  static constexpr int blocks_per_sm = accumulator_bytes <= 8 ? 2 : 3;
+  /// As many as fit, of 2 or 3 that are wanted: what the compiler divides the registers by.
+  static constexpr int wanted_blocks = accumulator_bytes <= 8 ? 2 : 3;
+  static constexpr int fitting_blocks = std::max(1, detail::threads_per_sm / max_threads);
+  static constexpr int blocks_per_sm = std::min(wanted_blocks, fitting_blocks);
   static constexpr std::int64_t kept_bytes = 32 << 20;  ///< of the array in L2; an H100's has 50 MB
 
   /// The one block of the second kernel: a thread has 64 bytes in flight.

@@ -8,8 +8,9 @@
 // hillis_steele cost less than a tree: lanes that do not take part could do nothing else.
 // Traffic: 4n elements of device memory. For 512 elements 85 shuffles, which pass through the pipe
 // of shared memory too, and 34 other accesses, all without conflicts: 119 wavefronts, 2 barriers.
-// Limited by: instructions. For one element a thread starts, computes an address, makes 5 shuffles
-// with a predicated combination each and waits twice, with one load of 4 bytes in flight.
+// Limited by: latency. A block is one chain: a load of 4 bytes per thread, 5 dependent shuffles, a
+// barrier, 5 more in the first warp while 15 wait, a barrier, a store. A multiprocessor has four
+// blocks to fill the gaps, and every element pays for the start of a thread and its address.
 #pragma once
 
 #include <cstdint>
