@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What reductions and scans compute. An operation is a struct with
-//   using input;          type of the elements
-//   using accumulator;    type in which they are combined, 1 to 16 bytes; trivially copyable and
-//                         trivially default-constructible, as it lies in shared memory
-//   using result;         type of what comes out
-//   int inputs;           arrays that lift() reads: 1, or 2 for dot
-//   accumulator identity() const;                            combine(identity(), a) is a
-//   accumulator lift(input x, std::int64_t index) const;     one element (lift(x, y, index) for
-//   two) accumulator combine(accumulator a, accumulator b) const; a stands before b in the array
-//   result finish(accumulator a) const;
-// and may have
-//   accumulator combine_in_order(accumulator a, accumulator b) const;
-// a cheaper combine for neighbours a, b that both hold elements.
-// combine must be associative, exactly or as nearly as floating point is; it need not be
+//
+//   using input;        type of the elements
+//   using accumulator;  type in which they are combined, 1 to 16 bytes; trivially copyable and
+//                       trivially default-constructible, as it lies in shared memory
+//   using result;       type of what comes out
+//   int inputs;         arrays that lift() reads: 1, or 2 for dot
+//   identity()          an accumulator that changes none, combined on either side
+//   lift(x, index)      one element as an accumulator; lift(x, y, index) for two inputs
+//   combine(a, b)       a stands before b in the array
+//   finish(a)           the result
+//
+// all const, and may have combine_in_order(a, b), a cheaper combine for neighbours that both hold
+// elements. combine must be associative, exactly or as nearly as floating point is; it need not be
 // commutative for scans, but has to be for reductions. reduction_of() makes one of lambdas.
 #pragma once
 
