@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <limits>
 #include <numeric>
 #include <span>
@@ -429,93 +431,108 @@ __host__ __device__ bool same(indexed<T> a, indexed<T> b) {
   return same(a.value, b.value) && a.index == b.index;
 }
 
-/// What an operation makes of an array, and which laws hold for its elements.
-template <class Op>
-struct seen_of {
-  typename Op::result folded, folded_backwards, of_nothing;
+/// What an operation makes of an array, against what it should, and which laws hold for elements.
+struct verdict {
+  bool folded, folded_backwards, of_nothing;
   int broken_identities, broken_associations;
 };
 
 template <class Op>
-__host__ __device__ typename Op::accumulator lift(const Op& op, const typename Op::input* x,
-                                                  const typename Op::input* y, int i) {
-  if constexpr (Op::inputs == 2) {
-    return op.lift(x[i], y[i], i);
-  } else {
-    return op.lift(x[i], i);
-  }
-}
+struct posed {
+  Op op;
+  const typename Op::input *x, *y;  ///< y: of operations with two inputs
+  int count;
+  typename Op::result folded, of_nothing;  ///< what is expected
 
-template <class Op>
-__host__ __device__ void look_at(const Op& op, const typename Op::input* x,
-                                 const typename Op::input* y, int count, seen_of<Op>* seen) {
-  auto all = op.identity(), backwards = op.identity();
-  seen->broken_identities = seen->broken_associations = 0;
-  for (int i = 0; i < count; ++i) {
-    const auto a = lift(op, x, y, i);
-    all = op.combine(all, a);
-    backwards = op.combine(lift(op, x, y, count - 1 - i), backwards);
-    seen->broken_identities += !same(op.finish(op.combine(op.identity(), a)), op.finish(a));
-    seen->broken_identities += !same(op.finish(op.combine(a, op.identity())), op.finish(a));
-    for (int j = 0; j < count; ++j) {
-      for (int k = 0; k < count; ++k) {
-        const auto b = lift(op, x, y, j), c = lift(op, x, y, k);
-        const auto left = op.combine(op.combine(a, b), c), right = op.combine(a, op.combine(b, c));
-        seen->broken_associations += !same(op.finish(left), op.finish(right));
-      }
+  __host__ __device__ typename Op::accumulator lift(int i) const {
+    if constexpr (Op::inputs == 2) {
+      return op.lift(x[i], y[i], i);
+    } else {
+      return op.lift(x[i], i);
     }
   }
-  seen->folded = op.finish(all);
-  seen->folded_backwards = op.finish(backwards);
-  seen->of_nothing = op.finish(op.identity());
-}
 
-template <class Op>
-__global__ void look_from_the_device(Op op, const typename Op::input* x,
-                                     const typename Op::input* y, int count, seen_of<Op>* seen) {
-  look_at(op, x, y, count, seen);
-}
-
-/// `check` judges what is seen where tests run, and in a kernel.
-template <class Op, class Check>
-void look_at_both(const Op& op, const std::vector<typename Op::input>& x, const Check& check,
-                  const std::vector<typename Op::input>& y = {}) {
-  using input = typename Op::input;
-  const int count = int(x.size());
-  seen_of<Op> seen;
-  {
-    SCOPED_TRACE("called by the host");
-    look_at(op, x.data(), y.data(), count, &seen);
-    check(seen);
+  __host__ __device__ verdict judge() const {
+    auto all = op.identity(), backwards = op.identity();
+    verdict seen = {};
+    for (int i = 0; i < count; ++i) {
+      const auto a = lift(i);
+      all = op.combine(all, a);
+      backwards = op.combine(lift(count - 1 - i), backwards);
+      seen.broken_identities += !same(op.finish(op.combine(op.identity(), a)), op.finish(a));
+      seen.broken_identities += !same(op.finish(op.combine(a, op.identity())), op.finish(a));
+      for (int jk = 0; jk < count * count; ++jk) {
+        const auto b = lift(jk / count), c = lift(jk % count);
+        const auto left = op.combine(op.combine(a, b), c), right = op.combine(a, op.combine(b, c));
+        seen.broken_associations += !same(op.finish(left), op.finish(right));
+      }
+    }
+    seen.folded = same(op.finish(all), folded);
+    seen.folded_backwards = same(op.finish(backwards), folded);
+    seen.of_nothing = same(op.finish(op.identity()), of_nothing);
+    return seen;
   }
-  SCOPED_TRACE("called in a kernel");
-  const stream on;
-  device_buffer<input> x_there(x.size()), y_there(y.size());
-  device_buffer<seen_of<Op>> seen_there(1);
-  copy_async<input>(x_there.view(), x, on);
-  copy_async<input>(y_there.view(), y, on);
-  ASSERT_EQ(launch(look_from_the_device<Op>, {.grid = 1, .block = 1, .stream = on}, op,
-                   x_there.data(), y_there.data(), count, seen_there.data()),
-            cudaSuccess);
-  copy_async<seen_of<Op>>({&seen, 1}, seen_there.view(), on);
-  on.synchronize();
-  check(seen);
+};
+
+template <class Op>
+__global__ void judge_in_a_kernel(posed<Op> problem, verdict* seen) {
+  *seen = problem.judge();
 }
 
-/// Exact operations: every law holds, and the order does not matter.
+enum class rounds { never, yes };
+
+/// Not a template, as there are many operations.
+void expect_good(const verdict& seen, rounds exactness, const char* where, int line) {
+  SCOPED_TRACE(std::string(where) + ", for line " + std::to_string(line));
+  EXPECT_TRUE(seen.folded);
+  EXPECT_TRUE(seen.folded_backwards);
+  EXPECT_TRUE(seen.of_nothing);
+  EXPECT_EQ(seen.broken_identities, 0);
+  if (exactness == rounds::never) {
+    EXPECT_EQ(seen.broken_associations, 0);
+  }
+}
+
+void expect_good_in_a_kernel(const void* x, const void* y, std::size_t bytes, rounds exactness,
+                             int line,
+                             const std::function<cudaError_t(const void* x, const void* y, verdict*,
+                                                             cudaStream_t)>& launch) {
+  const stream on;
+  device_buffer<std::byte> x_there(bytes), y_there(bytes);
+  device_buffer<verdict> seen_there(1);
+  WARPLADDER_TRY(cudaMemcpyAsync(x_there.data(), x, bytes, cudaMemcpyHostToDevice, on));
+  WARPLADDER_TRY(cudaMemcpyAsync(y_there.data(), y, bytes, cudaMemcpyHostToDevice, on));
+  ASSERT_EQ(launch(x_there.data(), y_there.data(), seen_there.data(), on), cudaSuccess);
+  verdict seen;
+  copy_async<verdict>({&seen, 1}, seen_there.view(), on);
+  on.synchronize();
+  expect_good(seen, exactness, "called in a kernel", line);
+}
+
+/// The operation called here and in a kernel: forwards and backwards the array gives `folded`, and
+/// nothing gives `of_nothing`.
 template <class Op>
-void expect_exact(const std::vector<typename Op::input>& x, typename Op::result expected,
-                  typename Op::result of_nothing, const std::vector<typename Op::input>& y = {}) {
-  look_at_both(
-      Op{}, x,
-      [&](const seen_of<Op>& seen) {
-        EXPECT_EQ(seen.broken_identities, 0);
-        EXPECT_EQ(seen.broken_associations, 0);
-        EXPECT_TRUE(same(seen.folded, expected));
-        EXPECT_TRUE(same(seen.folded_backwards, expected));
-        EXPECT_TRUE(same(seen.of_nothing, of_nothing));
-      },
-      y);
+void expect_of(const Op& op, std::initializer_list<typename Op::input> x,
+               typename Op::result folded, typename Op::result of_nothing,
+               rounds exactness = rounds::never, const typename Op::input* y = nullptr,
+               int line = __builtin_LINE()) {
+  using input = typename Op::input;
+  if (y == nullptr) y = x.begin();
+  posed<Op> problem{op, x.begin(), y, int(x.size()), folded, of_nothing};
+  expect_good(problem.judge(), exactness, "called by the host", line);
+  expect_good_in_a_kernel(
+      x.begin(), y, x.size() * sizeof(input), exactness, line,
+      [&](const void* x_there, const void* y_there, verdict* seen, cudaStream_t on) {
+        problem.x = static_cast<const input*>(x_there);
+        problem.y = static_cast<const input*>(y_there);
+        return launch(judge_in_a_kernel<Op>, {.grid = 1, .block = 1, .stream = on}, problem, seen);
+      });
+}
+
+template <class Op>
+void expect_exact(std::initializer_list<typename Op::input> x, typename Op::result folded,
+                  typename Op::result of_nothing, int line = __builtin_LINE()) {
+  expect_of(Op{}, x, folded, of_nothing, rounds::never, nullptr, line);
 }
 
 constexpr float infinite = std::numeric_limits<float>::infinity();
@@ -531,7 +548,8 @@ void sums_are_exact_where_nothing_rounds() {
   expect_exact<sum<float>>({infinite, 1, -infinite}, not_a_number, 0.0f);
   expect_exact<sum<float>>({1, not_a_number}, not_a_number, 0.0f);
   expect_exact<sum_of_squares<float>>({3, -4}, 25.0f, 0.0f);
-  expect_exact<dot<float>>({1, 2, 3}, 32.0f, 0.0f, {4, 5, 6});
+  const float others[] = {4, 5, 6};
+  expect_of(dot<float>{}, {1, 2, 3}, 32.0f, 0.0f, rounds::never, others);
 }
 
 void integers_wrap_around() {
@@ -541,7 +559,8 @@ void integers_wrap_around() {
   expect_exact<sum<std::int64_t>>({wide::min(), -1}, wide::max(), 0);
   expect_exact<sum_of_squares<int>>({1 << 20}, 0, 0);
   expect_exact<sum_of_squares<std::uint16_t>>({65535}, 1, 0);
-  expect_exact<dot<int>>({limits::max()}, -2, 0, {2});
+  const int two = 2;
+  expect_of(dot<int>{}, {limits::max()}, -2, 0, rounds::never, &two);
 }
 
 /// 2048 + 1 is no half, and 256 + 1 no bfloat16.
@@ -562,11 +581,13 @@ void extremes_keep_nan_and_ends_of_range() {
   expect_exact<minimum<int>>({limits::max(), 5, limits::min()}, limits::min(), limits::max());
   expect_exact<maximum<int>>({limits::min()}, limits::min(), limits::min());
   expect_exact<maximum<std::uint64_t>>({1, ~0ull}, ~0ull, 0);
-  for (const std::vector<float>& with_nan :
-       {std::vector{not_a_number, 1.0f, -infinite, infinite}, std::vector{1.0f, not_a_number, 2.0f},
-        std::vector{infinite, 0.0f, not_a_number}}) {
-    expect_exact<minimum<float>>(with_nan, not_a_number, infinite);
-    expect_exact<maximum<float>>(with_nan, not_a_number, -infinite);
+  for (const int at : {0, 1, 3}) {
+    float with_nan[] = {1, -infinite, infinite, 2};
+    with_nan[at] = not_a_number;
+    expect_exact<minimum<float>>({with_nan[0], with_nan[1], with_nan[2], with_nan[3]}, not_a_number,
+                                 infinite);
+    expect_exact<maximum<float>>({with_nan[0], with_nan[1], with_nan[2], with_nan[3]}, not_a_number,
+                                 -infinite);
   }
 }
 
@@ -588,20 +609,13 @@ void positions_are_those_of_the_first() {
 
 /// Sums in which floats lose everything that is asked for.
 void compensated_sums_lose_nothing_here() {
-  const auto expect = [](const std::vector<float>& x, float expected) {
-    look_at_both(compensated_sum<float>{}, x, [&](const seen_of<compensated_sum<float>>& seen) {
-      EXPECT_EQ(seen.broken_identities, 0);
-      EXPECT_TRUE(same(seen.folded, expected)) << seen.folded;
-      EXPECT_TRUE(same(seen.folded_backwards, expected)) << seen.folded_backwards;
-      EXPECT_EQ(seen.of_nothing, 0);
-    });
+  const auto expect = [](std::initializer_list<float> x, float sum) {
+    expect_of(compensated_sum<float>{}, x, sum, 0.0f, rounds::yes);
   };
   expect({0x1p60f, 1, -0x1p60f}, 1);
   expect({1, 0x1p60f, 1, -0x1p60f}, 2);
   expect({0x1p24f, 1, 1}, 0x1p24f + 2);
-  std::vector<float> many(9, 0x1p-26f);
-  many[0] = 1;
-  expect(many, 1 + 0x1p-23f);
+  expect({1, 0x1p-25f, 0x1p-25f, 0x1p-25f, 0x1p-25f}, 1 + 0x1p-23f);
   expect({infinite, 1}, infinite);
   expect({infinite, -infinite}, not_a_number);
   expect({1, not_a_number}, not_a_number);
@@ -618,12 +632,7 @@ void own_operations_are_used_as_given() {
   const auto op = reduction_of<int>(1.0, product{}, twice{});
   using operation = std::remove_const_t<decltype(op)>;
   static_assert(std::is_same_v<operation::result, double>);
-  look_at_both(op, {1, 2, 3}, [](const seen_of<operation>& seen) {
-    EXPECT_EQ(seen.broken_identities, 0);
-    EXPECT_EQ(seen.broken_associations, 0);
-    EXPECT_EQ(seen.folded, 48);
-    EXPECT_EQ(seen.of_nothing, 1);
-  });
+  expect_of(op, {1, 2, 3}, 48.0, 1.0);
 }
 
 // ---- Asynchronous copies
