@@ -11,8 +11,8 @@
 
 namespace warpladder::reduce {
 
-/// Bytes of scratch device memory, aligned to 256, that run(p, ...) needs: none up to 64 KiB of
-/// input, else one accumulator per tile of at most 64 KiB.
+/// Bytes of scratch device memory, aligned to 256, that run(p, ...) needs: none up to 32 KiB of
+/// input, else at most one accumulator per 2 KiB, and per 64 KiB of long arrays.
 template <class T, class Op>
 std::size_t workspace_bytes(const problem<T, Op>& p) {
   return tuned::workspace_bytes(p);
@@ -21,7 +21,7 @@ std::size_t workspace_bytes(const problem<T, Op>& p) {
 /// Enqueues *out = the reduction of in on `stream` and returns at once. Reads every element once.
 /// The order in which elements are combined, and with it every bit of a floating-point result,
 /// depends on n and on the address of `in` modulo 16 alone: equal from run to run and from GPU to
-/// GPU. The error of a sum of n floats is at most about (20 + n / 2^24) roundings of the sum of
+/// GPU. The error of a sum of n floats is at most about (40 + n / 2^24) roundings of the sum of
 /// their magnitudes.
 /// Never allocates, never synchronises, never touches another stream; legal under stream capture.
 /// Returns cudaErrorInvalidValue before anything is enqueued if explain_invalid(p) has something to
