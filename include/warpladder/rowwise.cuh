@@ -15,8 +15,8 @@ namespace warpladder::rowwise {
 /// Never allocates, never synchronises, never touches another stream, needs no workspace; legal
 /// under stream capture. Returns cudaErrorInvalidValue before anything is enqueued if
 /// explain_invalid(p) has something to say, cudaErrorNotSupported if the grid would be too large
-/// (beyond 2^31 - 1 long rows); otherwise the status of the launch. Writes the elements of `out` and
-/// nothing else, reads those of `in` alone. Equal inputs give equal bits.
+/// (beyond 2^31 - 1 long rows); otherwise the status of the launch. Writes the elements of `out`
+/// and nothing else, reads those of `in` alone. Equal inputs give equal bits.
 template <class T>
 cudaError_t softmax(const softmax_problem<T>& p, cudaStream_t stream) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, __nv_bfloat16>,

@@ -250,8 +250,8 @@ void block::poison_shared_memory() {
     if (segment == nullptr) segments_ = thread_segments();
   }
   if (segment == nullptr) return;  // never touched by this OS thread: nothing stale in it
-  // Thread-local storage may lie where an earlier OS thread had its stack, marks and all. All of it,
-  // as device functions may have shared memory that is not among the variables.
+  // Thread-local storage may lie where an earlier OS thread had its stack, marks and all. All of
+  // it, as device functions may have shared memory that is not among the variables.
   sanitizer::unpoison(segment->address, segment->bytes);
   for (const shared_variable& v : symbols.variables)
     std::memset(segment->address + v.offset, 0xFF, v.bytes);
