@@ -16,11 +16,13 @@ std::span<const rung_entry<gemm::problem<float>>> gemm<float>() {
   return table;
 }
 
+#ifndef SIMT_TRACED  // explain and check run floats alone
 template <>
 std::span<const rung_entry<gemm::problem<double>>> gemm<double>() {
   static constexpr auto table = make_table<gemm::problem<double>>(gemm::double_ladder{});
   return table;
 }
+#endif
 
 template <class T>
 cudaError_t gemm_run(const gemm::problem<T>& problem, cudaStream_t stream, workspace_view scratch) {
@@ -50,7 +52,9 @@ cudaError_t gemm_verify(const gemm::problem<T>& problem, const T* before,
   template cudaError_t gemm_verify(const gemm::problem<T>&, const T*, gemm::verification*, \
                                    cudaStream_t);
 WARPLADDER_INSTANTIATE(float)
+#ifndef SIMT_TRACED
 WARPLADDER_INSTANTIATE(double)
+#endif
 #undef WARPLADDER_INSTANTIATE
 
 }  // namespace warpladder::tables

@@ -45,12 +45,14 @@ cudaError_t memory_copy_2d(const memory::copy_problem<T>& problem, cudaStream_t 
 #define WARPLADDER_INSTANTIATE(T)                                                           \
   template cudaError_t memory_transpose(const memory::transpose_problem<T>&, cudaStream_t); \
   template cudaError_t memory_copy_2d(const memory::copy_problem<T>&, cudaStream_t);
+WARPLADDER_INSTANTIATE(float)
+#ifndef SIMT_TRACED  // explain and check run floats alone
 WARPLADDER_INSTANTIATE(std::uint8_t)
 WARPLADDER_INSTANTIATE(std::uint16_t)
-WARPLADDER_INSTANTIATE(float)
 WARPLADDER_INSTANTIATE(double)
 WARPLADDER_INSTANTIATE(float4)
 WARPLADDER_INSTANTIATE(std::complex<float>)
+#endif
 #undef WARPLADDER_INSTANTIATE
 
 }  // namespace warpladder::tables

@@ -26,8 +26,10 @@ std::span<const rung_entry<reduce::segmented_problem<T, Op>>> segmented_rungs() 
   template std::span<const rung_entry<reduce::problem<T, Op>>> reduce_rungs<T, Op>(); \
   template std::span<const rung_entry<reduce::segmented_problem<T, Op>>> segmented_rungs<T, Op>();
 WARPLADDER_INSTANTIATE(float, sum<float>)
+#ifndef SIMT_TRACED  // explain and check run sums of floats alone
 WARPLADDER_INSTANTIATE(std::int32_t, sum<std::int32_t>)
 WARPLADDER_INSTANTIATE(float, argmax<float>)
+#endif
 #undef WARPLADDER_INSTANTIATE
 
 }  // namespace warpladder::tables

@@ -33,12 +33,14 @@ std::size_t scan_workspace_bytes(const scan::problem<T, Op>& problem) {
   template std::span<const rung_entry<scan::problem<T, Op>>> scan_rungs(); \
   WARPLADDER_INSTANTIATE_FRONT_DOOR(T, Op)
 WARPLADDER_INSTANTIATE(float, sum<float>)
+#ifndef SIMT_TRACED  // explain and check run sums of floats alone
 WARPLADDER_INSTANTIATE(std::int32_t, sum<std::int32_t>)
 WARPLADDER_INSTANTIATE(std::int32_t, composition_at_one<std::int32_t>)
 WARPLADDER_INSTANTIATE(std::int64_t, composition<std::int64_t>)
 WARPLADDER_INSTANTIATE_FRONT_DOOR(double, sum<double>)
 WARPLADDER_INSTANTIATE_FRONT_DOOR(std::int64_t, sum<std::int64_t>)
 WARPLADDER_INSTANTIATE_FRONT_DOOR(float, maximum<float>)
+#endif
 #undef WARPLADDER_INSTANTIATE
 #undef WARPLADDER_INSTANTIATE_FRONT_DOOR
 
