@@ -47,9 +47,9 @@ __global__ void one_access(const __grid_constant__ access_pattern p, unsigned ch
 
 template <class Vector, access_kind Kind>
 void run(const access_pattern& p, const device_buffer<unsigned char>& memory) {
-  WARPLADDER_TRY(launch(one_access<Vector, Kind>, {.grid = 1, .block = 32, .stream = nullptr}, p,
-                        memory.data(), Vector{}, false,
-                        reinterpret_cast<Vector*>(memory.data() + pattern_bytes)));
+  WARPLADDER_TRY(launch_kernel(
+      one_access<Vector, Kind>, {.grid = 1, .block = 32, .stream = nullptr}, p, memory.data(),
+      Vector{}, false, reinterpret_cast<Vector*>(memory.data() + pattern_bytes)));
 }
 
 template <access_kind Kind>

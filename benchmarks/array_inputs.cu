@@ -44,15 +44,15 @@ __global__ void fill_integers_kernel(T* data, std::int64_t n, small_integers how
 template <class T>
 cudaError_t fill_random(T* data, std::int64_t n, std::uint64_t seed, cudaStream_t stream) {
   if (n == 0) return cudaSuccess;
-  return launch(fill_random_kernel<T>, {.grid = 1024, .block = 256, .stream = stream}, data, n,
-                seed << 40);
+  return launch_kernel(fill_random_kernel<T>, {.grid = 1024, .block = 256, .stream = stream}, data,
+                       n, seed << 40);
 }
 
 template <class T>
 cudaError_t fill_integers(T* data, std::int64_t n, const small_integers& how, cudaStream_t stream) {
   if (n == 0) return cudaSuccess;
-  return launch(fill_integers_kernel<T>, {.grid = 1024, .block = 256, .stream = stream}, data, n,
-                how);
+  return launch_kernel(fill_integers_kernel<T>, {.grid = 1024, .block = 256, .stream = stream},
+                       data, n, how);
 }
 
 #define WARPLADDER_INSTANTIATE(T)                                                  \

@@ -37,8 +37,8 @@ __global__ void split_kernel(const float* x, std::size_t size, Narrow* high, Nar
 template <class Narrow>
 cudaError_t split_by_kernel(const float* x, std::size_t size, Narrow* high, Narrow* low,
                             cudaStream_t stream) {
-  return launch(split_kernel<Narrow>, {.grid = 1024, .block = 256, .stream = stream}, x, size, high,
-                low);
+  return launch_kernel(split_kernel<Narrow>, {.grid = 1024, .block = 256, .stream = stream}, x,
+                       size, high, low);
 }
 
 __global__ void reference_kernel(const float* a, const float* b, int m, int n, int k,
@@ -60,9 +60,9 @@ __global__ void reference_kernel(const float* a, const float* b, int m, int n, i
 
 cudaError_t scale_by_powers_of_two(float* x, int rows, int cols, const int* exponents, bool by_row,
                                    cudaStream_t stream) {
-  return launch(scale_kernel,
-                {.grid = dim3(ceil_div(cols, 256), rows), .block = 256, .stream = stream}, x, rows,
-                cols, exponents, by_row);
+  return launch_kernel(scale_kernel,
+                       {.grid = dim3(ceil_div(cols, 256), rows), .block = 256, .stream = stream}, x,
+                       rows, cols, exponents, by_row);
 }
 
 cudaError_t split(const float* x, std::size_t size, float* high, float* low, cudaStream_t stream) {
@@ -79,7 +79,7 @@ cudaError_t split(const float* x, std::size_t size, __half* high, __half* low,
 
 cudaError_t reference_product(const float* a, const float* b, int m, int n, int k, double* product,
                               double* magnitude, cudaStream_t stream) {
-  return launch(
+  return launch_kernel(
       reference_kernel,
       {.grid = dim3(ceil_div(n, 32), ceil_div(m, 8)), .block = dim3(32, 8), .stream = stream}, a, b,
       m, n, k, product, magnitude);

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(threads)
 
 cudaError_t strided_read(const float* in, std::int64_t count, std::int64_t stride,
                          std::uint32_t* part_of_block, cudaStream_t stream) {
-  return warpladder::launch(
+  return warpladder::launch_kernel(
       strided_read_kernel,
       {.grid = dim3(strided_read_blocks), .block = dim3(threads), .stream = stream}, in, count,
       stride, part_of_block);

@@ -64,8 +64,8 @@ cudaError_t compare_all(const Pairs& pairs, std::int64_t count, mismatches* foun
   const cudaError_t status =
       cudaMemcpyAsync(found, &none, sizeof none, cudaMemcpyHostToDevice, stream);
   if (status != cudaSuccess) return status;
-  return warpladder::launch(compare_kernel<Pairs>, {.grid = 2048, .block = 256, .stream = stream},
-                            pairs, count, found);
+  return warpladder::launch_kernel(
+      compare_kernel<Pairs>, {.grid = 2048, .block = 256, .stream = stream}, pairs, count, found);
 }
 
 }  // namespace

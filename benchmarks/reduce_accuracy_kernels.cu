@@ -52,7 +52,7 @@ std::size_t sum_in_double_workspace_bytes(const float* in, std::int64_t n) {
 }
 
 cudaError_t move_to_unit_interval(float* x, std::int64_t n, cudaStream_t stream) {
-  return launch(move_kernel, {.grid = 1024, .block = 256, .stream = stream}, x, n);
+  return launch_kernel(move_kernel, {.grid = 1024, .block = 256, .stream = stream}, x, n);
 }
 
 }  // namespace warpladder::bench

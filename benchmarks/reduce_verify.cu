@@ -80,9 +80,9 @@ typename Op::result expected(const reduce::problem<T, Op>& p, stream_view stream
   using accumulator = typename judge_of_op::accumulator;
   const judge_of_op judge{};
   const device_buffer<accumulator> parts(blocks * threads);
-  WARPLADDER_TRY(launch(parts_kernel<judge_of_op, T, Op>,
-                        {.grid = blocks, .block = threads, .stream = stream}, judge, p,
-                        parts.data()));
+  WARPLADDER_TRY(launch_kernel(parts_kernel<judge_of_op, T, Op>,
+                               {.grid = blocks, .block = threads, .stream = stream}, judge, p,
+                               parts.data()));
   std::vector<accumulator> on_host(parts.size());
   copy_async<accumulator>(on_host, parts.view(), stream);
   stream.synchronize();
@@ -96,9 +96,10 @@ std::int64_t count_wrong(const reduce::segmented_problem<float, sum<float>>& p,
   if (p.segments() == 0) return 0;
   const device_buffer<unsigned long long> on_device(1);
   WARPLADDER_TRY(cudaMemsetAsync(on_device.data(), 0, on_device.size_bytes(), stream));
-  WARPLADDER_TRY(launch(count_wrong_kernel,
-                        {.grid = dim3(unsigned(p.segments())), .block = threads, .stream = stream},
-                        p, on_device.data()));
+  WARPLADDER_TRY(
+      launch_kernel(count_wrong_kernel,
+                    {.grid = dim3(unsigned(p.segments())), .block = threads, .stream = stream}, p,
+                    on_device.data()));
   unsigned long long wrong = 0;
   copy_async<unsigned long long>({&wrong, 1}, on_device.view(), stream);
   stream.synchronize();

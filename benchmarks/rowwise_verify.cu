@@ -136,9 +136,9 @@ std::int64_t count(const Problem& p, stream_view stream) {
   const device_buffer<unsigned long long> on_device(1);
   WARPLADDER_TRY(cudaMemsetAsync(on_device.data(), 0, on_device.size_bytes(), stream));
   void (*const kernel)(Problem, unsigned long long*) = compare_kernel;
-  WARPLADDER_TRY(launch(kernel,
-                        {.grid = dim3(unsigned(p.rows)), .block = threads, .stream = stream}, p,
-                        on_device.data()));
+  WARPLADDER_TRY(launch_kernel(kernel,
+                               {.grid = dim3(unsigned(p.rows)), .block = threads, .stream = stream},
+                               p, on_device.data()));
   unsigned long long wrong = 0;
   copy_async<unsigned long long>({&wrong, 1}, on_device.view(), stream);
   stream.synchronize();
@@ -151,9 +151,9 @@ template <class T>
 cudaError_t fill_rows(T* matrix, std::int64_t rows, std::int64_t cols, std::int64_t ld,
                       const row_pattern& pattern, cudaStream_t stream) {
   if (rows == 0 || cols == 0) return cudaSuccess;
-  return launch(fill_rows_kernel<T>,
-                {.grid = dim3(unsigned(rows)), .block = threads, .stream = stream}, matrix, cols,
-                ld, pattern);
+  return launch_kernel(fill_rows_kernel<T>,
+                       {.grid = dim3(unsigned(rows)), .block = threads, .stream = stream}, matrix,
+                       cols, ld, pattern);
 }
 
 template <class T>

@@ -73,10 +73,10 @@ wrong_prefixes find_wrong(const scan::problem<T, Op>& p, stream_view stream) {
   const launch_config config{.grid = dim3(unsigned(ceil_div<std::int64_t>(chunks, threads))),
                              .block = threads,
                              .stream = stream};
-  WARPLADDER_TRY(launch(chunk_totals_kernel<T, Op>, config, p, before.data()));
-  WARPLADDER_TRY(launch(before_chunks_kernel<T, Op>, {.grid = 1, .block = 1, .stream = stream}, p,
-                        before.data()));
-  WARPLADDER_TRY(launch(compare_kernel<T, Op>, config, p, before.data(), on_device.data()));
+  WARPLADDER_TRY(launch_kernel(chunk_totals_kernel<T, Op>, config, p, before.data()));
+  WARPLADDER_TRY(launch_kernel(before_chunks_kernel<T, Op>,
+                               {.grid = 1, .block = 1, .stream = stream}, p, before.data()));
+  WARPLADDER_TRY(launch_kernel(compare_kernel<T, Op>, config, p, before.data(), on_device.data()));
   copy_async<wrong_prefixes>({&found, 1}, on_device.view(), stream);
   stream.synchronize();
   return found;

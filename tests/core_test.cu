@@ -115,7 +115,9 @@ struct numbered {
     return {};
   }
   static std::size_t workspace_bytes(const number& n) { return std::size_t(n.value) * Step; }
-  static cudaError_t launch(const number&, cudaStream_t, workspace_view) { return cudaSuccess; }
+  static cudaError_t launch(const number&, cudaStream_t, workspace_view) {
+    return cudaSuccess;
+  }
 };
 
 TEST(CoreRung, TableKeepsOrderAndCallsTheRightRung) {
@@ -238,8 +240,9 @@ void launch_converts_arguments_and_runs() {
   const stream on;
   device_buffer<int> memory(1000);
   const std::int64_t count = 1000;  // converted to the kernel's int
-  ASSERT_EQ(launch(write_index, {.grid = 8, .block = 128, .stream = on}, memory.data(), count),
-            cudaSuccess);
+  ASSERT_EQ(
+      launch_kernel(write_index, {.grid = 8, .block = 128, .stream = on}, memory.data(), count),
+      cudaSuccess);
   std::vector<int> seen(1000), expected(1000);
   std::iota(expected.begin(), expected.end(), 0);
   copy_async<int>(seen, memory.view(), on);
@@ -259,11 +262,11 @@ void illegal_launches_return_errors() {
       {.grid = 1, .block = 32, .shared_bytes = std::size_t{1} << 24, .stream = on}};
   for (const launch_config& config : bad) {
     SCOPED_TRACE(&config - bad);
-    EXPECT_NE(launch(write_index, config, memory.data(), 1), cudaSuccess);
+    EXPECT_NE(launch_kernel(write_index, config, memory.data(), 1), cudaSuccess);
     cudaGetLastError();
     EXPECT_EQ(cudaStreamSynchronize(on), cudaSuccess);
   }
-  EXPECT_EQ(launch(write_index, {.grid = 1, .block = 32, .stream = on}, memory.data(), 1),
+  EXPECT_EQ(launch_kernel(write_index, {.grid = 1, .block = 32, .stream = on}, memory.data(), 1),
             cudaSuccess);
   EXPECT_EQ(cudaStreamSynchronize(on), cudaSuccess);
 }
@@ -285,10 +288,11 @@ void dynamic_shared_memory_beyond_48_kib() {
     std::iota(numbers.begin(), numbers.end(), 1);
     device_buffer<int> in(count), out(count);
     copy_async<int>(in.view(), numbers, on);
-    ASSERT_EQ(launch(reverse_through_shared,
-                     {.grid = 1, .block = 256, .shared_bytes = count * sizeof(int), .stream = on},
-                     in.data(), out.data(), count),
-              cudaSuccess);
+    ASSERT_EQ(
+        launch_kernel(reverse_through_shared,
+                      {.grid = 1, .block = 256, .shared_bytes = count * sizeof(int), .stream = on},
+                      in.data(), out.data(), count),
+        cudaSuccess);
     copy_async<int>(seen, out.view(), on);
     on.synchronize();
     EXPECT_EQ(seen, std::vector<int>(numbers.rbegin(), numbers.rend()));
@@ -322,7 +326,8 @@ void dependent_launches_see_what_is_before_them() {
                                  .block = 256,
                                  .stream = on,
                                  .overlaps_kernel_before = true};
-      ASSERT_EQ(launch(add_one_and_turn, config, one.data(), other.data(), count), cudaSuccess);
+      ASSERT_EQ(launch_kernel(add_one_and_turn, config, one.data(), other.data(), count),
+                cudaSuccess);
       std::swap(one, other);
     }
   };
@@ -407,9 +412,9 @@ template <class... T>
 void shuffles_of() {
   (expect_shuffles(int{sizeof(T)},
                    [](void* out, int distance, cudaStream_t on) {
-                     return launch(shuffle_every_way<T>,
-                                   {.grid = 1, .block = warp_lanes, .stream = on},
-                                   static_cast<T*>(out), distance);
+                     return launch_kernel(shuffle_every_way<T>,
+                                          {.grid = 1, .block = warp_lanes, .stream = on},
+                                          static_cast<T*>(out), distance);
                    }),
    ...);
 }
@@ -525,7 +530,8 @@ void expect_of(const Op& op, std::initializer_list<typename Op::input> x,
       [&](const void* x_there, const void* y_there, verdict* seen, cudaStream_t on) {
         problem.x = static_cast<const input*>(x_there);
         problem.y = static_cast<const input*>(y_there);
-        return launch(judge_in_a_kernel<Op>, {.grid = 1, .block = 1, .stream = on}, problem, seen);
+        return launch_kernel(judge_in_a_kernel<Op>, {.grid = 1, .block = 1, .stream = on}, problem,
+                             seen);
       });
 }
 
@@ -673,12 +679,12 @@ void copies_arrive_in_order() {
   }
   device_buffer<char> in(count), out(count);
   copy_async<char>(in.view(), numbers, on);
-  ASSERT_EQ(launch(copy_in_groups<Bytes>,
-                   {.grid = 1,
-                    .block = threads,
-                    .shared_bytes = std::size_t{2} * threads * Bytes,
-                    .stream = on},
-                   in.data(), out.data(), groups),
+  ASSERT_EQ(launch_kernel(copy_in_groups<Bytes>,
+                          {.grid = 1,
+                           .block = threads,
+                           .shared_bytes = std::size_t{2} * threads * Bytes,
+                           .stream = on},
+                          in.data(), out.data(), groups),
             cudaSuccess);
   copy_async<char>(seen, out.view(), on);
   on.synchronize();

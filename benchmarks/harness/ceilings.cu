@@ -125,9 +125,9 @@ double measure_fma(int multiprocessors, stream_view stream) {
   const int blocks = multiprocessors * fma_blocks_per_multiprocessor;
   constexpr int rounds = 1000;
   const auto launch = [&](cudaStream_t on, std::size_t) {
-    return warpladder::launch(fma_kernel,
-                              {.grid = dim3(blocks), .block = fma_threads, .stream = on},
-                              sink.data(), -1.8f, rounds);
+    return warpladder::launch_kernel(fma_kernel,
+                                     {.grid = dim3(blocks), .block = fma_threads, .stream = on},
+                                     sink.data(), -1.8f, rounds);
   };
   const double flops = 2.0 * chains * steps * rounds * fma_threads * blocks;
   return flops / best_seconds(launch, {.settle = 0.1, .batch = 0.02, .repeats = 7}, stream);
@@ -141,10 +141,10 @@ double measure_copy(int multiprocessors, stream_view stream) {
   const device_buffer<float> from(floats), to(floats);
   WARPLADDER_TRY(fill_uniform(from.data(), floats, 1, stream));
   const auto by_kernel = [&](cudaStream_t on, std::size_t) {
-    return warpladder::launch(copy_kernel,
-                              {.grid = dim3(multiprocessors * 16), .block = 256, .stream = on},
-                              reinterpret_cast<float4*>(to.data()),
-                              reinterpret_cast<const float4*>(from.data()), floats / 4);
+    return warpladder::launch_kernel(
+        copy_kernel, {.grid = dim3(multiprocessors * 16), .block = 256, .stream = on},
+        reinterpret_cast<float4*>(to.data()), reinterpret_cast<const float4*>(from.data()),
+        floats / 4);
   };
   const auto by_runtime = [&](cudaStream_t on, std::size_t) {
     return cudaMemcpyAsync(to.data(), from.data(), from.size_bytes(), cudaMemcpyDeviceToDevice, on);
@@ -166,9 +166,9 @@ std::vector<launcher> ways_to_read(const char* from, std::size_t bytes, float* s
       const auto blocks =
           unsigned(std::min(tiles, per_multiprocessor * std::size_t(facts.multiprocessors)));
       ways.push_back([=](cudaStream_t on, std::size_t) {
-        return warpladder::launch(read_kernel<Loads>,
-                                  {.grid = dim3(blocks), .block = read_threads, .stream = on},
-                                  reinterpret_cast<const float4*>(from), tiles, sink);
+        return warpladder::launch_kernel(
+            read_kernel<Loads>, {.grid = dim3(blocks), .block = read_threads, .stream = on},
+            reinterpret_cast<const float4*>(from), tiles, sink);
       });
     }
   };
@@ -182,7 +182,7 @@ std::vector<launcher> ways_to_read(const char* from, std::size_t bytes, float* s
     const std::size_t pieces = bytes / PieceBytes;
     const unsigned blocks = unsigned(facts.multiprocessors * blocks_per_multiprocessor);
     ways.push_back([=](cudaStream_t on, std::size_t) {
-      return warpladder::launch(
+      return warpladder::launch_kernel(
           bulk_read_kernel<PieceBytes, Stages>,
           {.grid = dim3(blocks), .block = 1, .shared_bytes = PieceBytes * Stages, .stream = on},
           from, pieces);

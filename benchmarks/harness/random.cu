@@ -26,15 +26,16 @@ __global__ void fill_indices_kernel(std::int32_t* data, std::size_t size, std::u
 
 cudaError_t fill_uniform(float* data, std::size_t size, std::uint64_t seed, cudaStream_t stream) {
   if (size == 0) return cudaSuccess;
-  return warpladder::launch(fill_uniform_kernel, {.grid = 1024, .block = 256, .stream = stream},
-                            data, size, seed << 40);
+  return warpladder::launch_kernel(
+      fill_uniform_kernel, {.grid = 1024, .block = 256, .stream = stream}, data, size, seed << 40);
 }
 
 cudaError_t fill_indices(std::int32_t* data, std::size_t size, std::int32_t below,
                          std::uint64_t seed, cudaStream_t stream) {
   if (size == 0) return cudaSuccess;
-  return warpladder::launch(fill_indices_kernel, {.grid = 1024, .block = 256, .stream = stream},
-                            data, size, std::uint32_t(below), seed << 40);
+  return warpladder::launch_kernel(fill_indices_kernel,
+                                   {.grid = 1024, .block = 256, .stream = stream}, data, size,
+                                   std::uint32_t(below), seed << 40);
 }
 
 }  // namespace warpladder::bench

@@ -74,7 +74,7 @@ struct split_sum {
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(unsigned(warpladder::ceil_div<std::int64_t>(p.n, block.x)),
                     unsigned(warpladder::ceil_div<std::int64_t>(p.m, block.y)));
-    return warpladder::launch(split_sum_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(split_sum_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };

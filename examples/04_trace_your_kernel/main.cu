@@ -27,9 +27,9 @@ int main() {
   constexpr int rows = 64, cols = 2048;
   const warpladder::device_buffer<float> matrix(rows * cols), sums(rows);
   WARPLADDER_TRY(cudaMemset(matrix.data(), 0, matrix.size_bytes()));
-  WARPLADDER_TRY(warpladder::launch(row_sums<float>,
-                                    {.grid = rows, .block = 128, .stream = nullptr}, matrix.data(),
-                                    sums.data(), cols));
+  WARPLADDER_TRY(warpladder::launch_kernel(row_sums<float>,
+                                           {.grid = rows, .block = 128, .stream = nullptr},
+                                           matrix.data(), sums.data(), cols));
   WARPLADDER_TRY(cudaDeviceSynchronize());
   std::puts("done");
 }

@@ -121,8 +121,8 @@ template <defect Defect>
 cudaError_t launch_tiled(const gemm::problem<float>& p, cudaStream_t stream) {
   const dim3 grid(unsigned(ceil_div<std::int64_t>(p.n, tile)),
                   unsigned(ceil_div<std::int64_t>(p.m, tile)), unsigned(p.batch));
-  return launch(tiled_kernel<Defect>, {.grid = grid, .block = dim3(tile, tile), .stream = stream},
-                p);
+  return launch_kernel(tiled_kernel<Defect>,
+                       {.grid = grid, .block = dim3(tile, tile), .stream = stream}, p);
 }
 
 /// One warp per element of C; the lanes share the sum over k and add up with shuffles.
@@ -145,7 +145,7 @@ __global__ void warp_kernel(gemm::problem<float> p) {
 template <defect Defect>
 cudaError_t launch_warp(const gemm::problem<float>& p, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(p.n), static_cast<unsigned>(p.m));
-  return launch(warp_kernel<Defect>, {.grid = grid, .block = 32, .stream = stream}, p);
+  return launch_kernel(warp_kernel<Defect>, {.grid = grid, .block = 32, .stream = stream}, p);
 }
 
 }  // namespace warpladder::caught

@@ -21,14 +21,14 @@ struct shape {
 template <class... Parameters, class... Arguments>
 cudaError_t run(const shape& of, void (*kernel)(Parameters...), Arguments... arguments) {
   const stream on;
-  const cudaError_t launched = launch(kernel,
-                                      {.grid = of.grid,
-                                       .block = of.block,
-                                       .shared_bytes = of.shared_bytes,
-                                       .stream = on,
-                                       .cluster = of.cluster,
-                                       .cooperative = of.cooperative},
-                                      arguments...);
+  const cudaError_t launched = launch_kernel(kernel,
+                                             {.grid = of.grid,
+                                              .block = of.block,
+                                              .shared_bytes = of.shared_bytes,
+                                              .stream = on,
+                                              .cluster = of.cluster,
+                                              .cooperative = of.cooperative},
+                                             arguments...);
   const cudaError_t ran = cudaStreamSynchronize(on);
   return launched != cudaSuccess ? launched : ran;
 }

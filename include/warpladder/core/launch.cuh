@@ -25,8 +25,8 @@ struct launch_config {
 /// Launches `kernel` and returns the launch status; asynchronous and legal under stream capture.
 /// One spelling for both backends: g++ cannot parse the triple angle brackets.
 template <class... Parameters, class... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), const launch_config& config,
-                   Arguments&&... arguments) {
+cudaError_t launch_kernel(void (*kernel)(Parameters...), const launch_config& config,
+                          Arguments&&... arguments) {
   // 48 KiB need no opting in, of which the kernel's static arrays may take a third.
   constexpr std::size_t without_opt_in = 48 * 1024;
   if (config.shared_bytes > without_opt_in / 3 * 2) {

@@ -53,7 +53,8 @@ struct naive {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::block_rows, tuning::block_cols);
     const dim3 grid(ceil_div<std::int64_t>(p.m, block.x), ceil_div<std::int64_t>(p.n, block.y));
-    return warpladder::launch(naive_kernel<T>, {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(naive_kernel<T>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -52,8 +52,8 @@ struct coalesced {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(ceil_div<std::int64_t>(p.n, block.x), ceil_div<std::int64_t>(p.m, block.y));
-    return warpladder::launch(coalesced_kernel<T>, {.grid = grid, .block = block, .stream = stream},
-                              p);
+    return warpladder::launch_kernel(coalesced_kernel<T>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -107,8 +107,8 @@ struct thread_tile_1d {
   static cudaError_t launch(const problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(blocks(p));
-    return warpladder::launch(thread_tile_1d_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(thread_tile_1d_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

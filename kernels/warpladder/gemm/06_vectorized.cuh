@@ -136,8 +136,8 @@ struct vectorized {
   static cudaError_t launch(const problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(blocks(p));
-    return warpladder::launch(vectorized_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(vectorized_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -160,12 +160,12 @@ struct cp_async {
   static cudaError_t launch(const problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(blocks(p));
-    return warpladder::launch(cp_async_kernel<T, tuning>,
-                              {.grid = grid,
-                               .block = block,
-                               .shared_bytes = tuning::stages * sizeof(tuning::stage),
-                               .stream = stream},
-                              p);
+    return warpladder::launch_kernel(cp_async_kernel<T, tuning>,
+                                     {.grid = grid,
+                                      .block = block,
+                                      .shared_bytes = tuning::stages * sizeof(tuning::stage),
+                                      .stream = stream},
+                                     p);
   }
 };
 

@@ -164,12 +164,12 @@ struct warp_tile {
   static cudaError_t launch(const problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(blocks(p));
-    return warpladder::launch(warp_tile_kernel<T, tuning>,
-                              {.grid = grid,
-                               .block = block,
-                               .shared_bytes = tuning::stages * sizeof(tuning::stage),
-                               .stream = stream},
-                              p);
+    return warpladder::launch_kernel(warp_tile_kernel<T, tuning>,
+                                     {.grid = grid,
+                                      .block = block,
+                                      .shared_bytes = tuning::stages * sizeof(tuning::stage),
+                                      .stream = stream},
+                                     p);
   }
 };
 

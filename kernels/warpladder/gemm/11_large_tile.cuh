@@ -267,12 +267,12 @@ struct large_tile {
         ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
     if (blocks > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
     constexpr int stage_floats = Tuning::block_k * (Tuning::block_m + 4 + Tuning::block_n + 4);
-    return warpladder::launch(large_tile_kernel<Tuning, WideA, WideB>,
-                              {.grid = dim3(unsigned(blocks), unsigned(p.batch)),
-                               .block = dim3(Tuning::threads),
-                               .shared_bytes = Tuning::stages * stage_floats * sizeof(float),
-                               .stream = stream},
-                              p);
+    return warpladder::launch_kernel(large_tile_kernel<Tuning, WideA, WideB>,
+                                     {.grid = dim3(unsigned(blocks), unsigned(p.batch)),
+                                      .block = dim3(Tuning::threads),
+                                      .shared_bytes = Tuning::stages * stage_floats * sizeof(float),
+                                      .stream = stream},
+                                     p);
   }
 };
 

@@ -223,7 +223,7 @@ struct tensor_copy {
       if (status == cudaSuccess) status = tile_b::make_map(map_b, p.b, p.n, whole_k, p.ldb);
       if (status != cudaSuccess) return status;
     }
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         tensor_copy_kernel<Tuning, TurnA, TurnB>,
         {.grid = dim3(unsigned(blocks), unsigned(slices)),
          .block = dim3(Tuning::threads),

@@ -189,7 +189,7 @@ struct skinny {
   static cudaError_t start(const skinny_view& view, const problem<float>& p, cudaStream_t stream) {
     if (view.along()) {
       const dim3 grid(ceil_div<std::int64_t>(view.rows, skinny_tuning::along_rows));
-      return warpladder::launch(
+      return warpladder::launch_kernel(
           skinny_along_kernel<Few, Width>,
           {.grid = grid, .block = dim3(skinny_tuning::along_threads), .stream = stream}, view, p);
     }
@@ -201,7 +201,7 @@ struct skinny {
            4 * ceil_div<std::int64_t>(view.rows, lanes * Width) < 3 * device.multiprocessors)
       lanes /= 2;
     const dim3 grid(ceil_div<std::int64_t>(view.rows, lanes * Width));
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         skinny_across_kernel<Few, Width>,
         {.grid = grid, .block = dim3(skinny_tuning::across_threads), .stream = stream}, view, p,
         lanes);

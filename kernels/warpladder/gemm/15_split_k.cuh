@@ -119,12 +119,12 @@ struct split_k {
                     ceil_div<std::int64_t>(p.m, Tuning::tile_m), count);
     const int longest = round_up(ceil_div(p.depth(), count), 8);
     const cudaError_t status =
-        warpladder::launch(split_k_kernel<Tuning>,
-                           {.grid = grid,
-                            .block = dim3(Tuning::threads),
-                            .shared_bytes = slice_k_shared_bytes<Tuning>(longest),
-                            .stream = stream},
-                           p, slice_k_choose_wide(p), partial);
+        warpladder::launch_kernel(split_k_kernel<Tuning>,
+                                  {.grid = grid,
+                                   .block = dim3(Tuning::threads),
+                                   .shared_bytes = slice_k_shared_bytes<Tuning>(longest),
+                                   .stream = stream},
+                                  p, slice_k_choose_wide(p), partial);
     return status != cudaSuccess ? status : add_up(p, partial, count, stream);
   }
 
@@ -132,9 +132,9 @@ struct split_k {
   static cudaError_t add_up(const problem<float>& p, const float* partial, int count,
                             cudaStream_t stream) {
     const dim3 elements(ceil_div<std::int64_t>(p.m * p.n, reduce_threads));
-    return warpladder::launch(split_k_reduce_kernel<reduce_threads>,
-                              {.grid = elements, .block = dim3(reduce_threads), .stream = stream},
-                              p, partial, count);
+    return warpladder::launch_kernel(
+        split_k_reduce_kernel<reduce_threads>,
+        {.grid = elements, .block = dim3(reduce_threads), .stream = stream}, p, partial, count);
   }
 
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream,

@@ -83,13 +83,13 @@ struct cluster_split_k {
     const dim3 grid(ceil_div<std::int64_t>(p.n, Tuning::tile_n) * count,
                     ceil_div<std::int64_t>(p.m, Tuning::tile_m));
     const int longest = round_up(ceil_div(p.depth(), count), 8);
-    return warpladder::launch(cluster_split_k_kernel<Tuning>,
-                              {.grid = grid,
-                               .block = dim3(Tuning::threads),
-                               .shared_bytes = slice_k_shared_bytes<Tuning>(longest),
-                               .stream = stream,
-                               .cluster = unsigned(count)},
-                              p, slice_k_choose_wide(p));
+    return warpladder::launch_kernel(cluster_split_k_kernel<Tuning>,
+                                     {.grid = grid,
+                                      .block = dim3(Tuning::threads),
+                                      .shared_bytes = slice_k_shared_bytes<Tuning>(longest),
+                                      .stream = stream,
+                                      .cluster = unsigned(count)},
+                                     p, slice_k_choose_wide(p));
   }
 
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view) {

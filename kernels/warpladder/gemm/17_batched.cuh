@@ -58,12 +58,12 @@ struct batched {
     const dim3 grid(ceil_div<std::int64_t>(p.n, Tuning::tile_n),
                     ceil_div<std::int64_t>(p.m, Tuning::tile_m),
                     std::min<std::int64_t>(p.batch, 65535));
-    return warpladder::launch(batched_kernel<Tuning>,
-                              {.grid = grid,
-                               .block = dim3(Tuning::threads),
-                               .shared_bytes = slice_k_shared_bytes<Tuning>(p.depth()),
-                               .stream = stream},
-                              p, slice_k_choose_wide(p));
+    return warpladder::launch_kernel(batched_kernel<Tuning>,
+                                     {.grid = grid,
+                                      .block = dim3(Tuning::threads),
+                                      .shared_bytes = slice_k_shared_bytes<Tuning>(p.depth()),
+                                      .stream = stream},
+                                     p, slice_k_choose_wide(p));
   }
 
   static cudaError_t launch(const problem<float>& p, cudaStream_t stream, workspace_view) {

@@ -333,7 +333,7 @@ struct stream_k {
     if (status == cudaSuccess)
       status = cudaMemsetAsync(flags, 0, plan.blocks * sizeof(unsigned), stream);
     if (status != cudaSuccess) return status;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         stream_k_kernel<Tuning, TurnA, TurnB>,
         {.grid = dim3(unsigned(plan.blocks)),
          .block = dim3(Tuning::threads),

@@ -89,7 +89,7 @@ cudaError_t verify(const problem<T>& p, const T* before, verification* result,
   if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
   const dim3 grid(static_cast<unsigned>(tiles),
                   static_cast<unsigned>(p.batch < 65535 ? p.batch : 65535));
-  return warpladder::launch(
+  return warpladder::launch_kernel(
       verify_kernel<T>, {.grid = grid, .block = dim3(32, 8), .stream = stream}, p, before,
       double(limits::epsilon()) / 2, double(limits::denorm_min()), double(limits::max()), result);
 }

@@ -51,8 +51,8 @@ struct coalesced_writes {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::tile, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::tile, tuning::tile>(p));
-    return warpladder::launch(coalesced_writes_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(coalesced_writes_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -67,8 +67,8 @@ struct shared_tile {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::tile, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::tile, tuning::tile>(p));
-    return warpladder::launch(shared_tile_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(shared_tile_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

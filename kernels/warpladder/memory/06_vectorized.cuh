@@ -98,8 +98,8 @@ struct vectorized {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning<T>::threads);
     const dim3 grid(detail::tile_count<tuning<T>::tile, tuning<T>::tile>(p));
-    return warpladder::launch(vectorized_kernel<T, tuning<T>>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(vectorized_kernel<T, tuning<T>>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

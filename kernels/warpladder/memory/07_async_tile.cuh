@@ -111,7 +111,7 @@ struct async_tile {
     const std::int64_t tiles = detail::tile_count<tuning<T>::tile, tuning<T>::tile>(p);
     const dim3 grid(std::min<std::int64_t>(
         tiles, std::int64_t{device.multiprocessors} * tuning<T>::blocks_per_sm));
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         async_tile_kernel<T, tuning<T>>,
         {.grid = grid,
          .block = dim3(tuning<T>::threads),

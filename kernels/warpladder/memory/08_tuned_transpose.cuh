@@ -199,8 +199,9 @@ struct tuned_transpose {
   template <class Tuning, class T>
   static cudaError_t launch_tuned(const transpose_problem<T>& p, cudaStream_t stream) {
     const dim3 grid(detail::tile_count<Tuning::rows, Tuning::cols>(p));
-    return warpladder::launch(tuned_transpose_kernel<T, Tuning>,
-                              {.grid = grid, .block = dim3(Tuning::threads), .stream = stream}, p);
+    return warpladder::launch_kernel(
+        tuned_transpose_kernel<T, Tuning>,
+        {.grid = grid, .block = dim3(Tuning::threads), .stream = stream}, p);
   }
 
  private:

@@ -55,8 +55,8 @@ struct strided {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::tile_rows, tuning::tile_cols>(p));
-    return warpladder::launch(strided_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(strided_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -51,8 +51,8 @@ struct coalesced {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::block_rows, tuning::block_cols>(p));
-    return warpladder::launch(coalesced_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(coalesced_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

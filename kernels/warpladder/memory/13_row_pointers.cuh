@@ -62,16 +62,16 @@ struct row_pointers {
     auto* const in_rows = static_cast<const T**>(workspace.data);
     auto* const out_rows = static_cast<T**>(workspace.data) + p.rows;
     const dim3 table_grid(ceil_div<std::int64_t>(p.rows, tuning::threads));
-    const cudaError_t status =
-        warpladder::launch(row_table_kernel<T, tuning>,
-                           {.grid = table_grid, .block = dim3(tuning::threads), .stream = stream},
-                           p, in_rows, out_rows);
+    const cudaError_t status = warpladder::launch_kernel(
+        row_table_kernel<T, tuning>,
+        {.grid = table_grid, .block = dim3(tuning::threads), .stream = stream}, p, in_rows,
+        out_rows);
     if (status != cudaSuccess) return status;
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::block_rows, tuning::block_cols>(p));
-    return warpladder::launch(row_pointers_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p, in_rows,
-                              out_rows);
+    return warpladder::launch_kernel(row_pointers_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p, in_rows,
+                                     out_rows);
   }
 };
 

@@ -50,8 +50,8 @@ struct vectorized_copy {
     const copy_problem<float4> vectors = detail::in_vectors(p);
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::block_rows, tuning::block_cols>(vectors));
-    return warpladder::launch(vectorized_copy_kernel<tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, vectors);
+    return warpladder::launch_kernel(vectorized_copy_kernel<tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, vectors);
   }
 };
 

@@ -68,8 +68,8 @@ struct loads_in_flight {
     const copy_problem<float4> vectors = detail::in_vectors(p);
     const dim3 block(tuning::block_cols, tuning::block_rows);
     const dim3 grid(detail::tile_count<tuning::block_rows, tuning::tile_cols>(vectors));
-    return warpladder::launch(loads_in_flight_kernel<tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, vectors);
+    return warpladder::launch_kernel(loads_in_flight_kernel<tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, vectors);
   }
 };
 

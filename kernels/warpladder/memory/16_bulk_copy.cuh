@@ -95,12 +95,12 @@ struct bulk_copy {
         flat.rows * ceil_div<std::int64_t>(flat.cols, tuning::piece_bytes / sizeof(T));
     const dim3 grid(std::min<std::int64_t>(
         pieces, std::int64_t{device.multiprocessors} * tuning::blocks_per_sm));
-    return warpladder::launch(bulk_copy_kernel<T, tuning>,
-                              {.grid = grid,
-                               .block = dim3(1),
-                               .shared_bytes = tuning::stages * tuning::piece_bytes,
-                               .stream = stream},
-                              flat, pieces);
+    return warpladder::launch_kernel(bulk_copy_kernel<T, tuning>,
+                                     {.grid = grid,
+                                      .block = dim3(1),
+                                      .shared_bytes = tuning::stages * tuning::piece_bytes,
+                                      .stream = stream},
+                                     flat, pieces);
   }
 };
 

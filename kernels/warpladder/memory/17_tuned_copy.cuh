@@ -172,7 +172,7 @@ struct tuned_copy {
         .grid = dim3(unsigned(tiling.tiles)), .block = dim3(tuning::threads), .stream = stream};
     const auto kernel =
         alike ? tuned_copy_kernel<word, false, tuning> : tuned_copy_kernel<word, true, tuning>;
-    return warpladder::launch(kernel, config, flat, tiling);
+    return warpladder::launch_kernel(kernel, config, flat, tiling);
   }
 
  private:

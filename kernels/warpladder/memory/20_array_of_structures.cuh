@@ -52,8 +52,8 @@ struct array_of_structures {
   static cudaError_t launch(const layout_problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, tuning::threads));
-    return warpladder::launch(array_of_structures_kernel<tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(array_of_structures_kernel<tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

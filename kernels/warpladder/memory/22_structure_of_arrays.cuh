@@ -54,8 +54,8 @@ struct structure_of_arrays {
   static cudaError_t launch(const layout_problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, tuning::threads));
-    return warpladder::launch(structure_of_arrays_kernel<tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(structure_of_arrays_kernel<tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -56,8 +56,8 @@ struct tiled_structure {
   static cudaError_t launch(const layout_problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, tuning::threads));
-    return warpladder::launch(tiled_structure_kernel<tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(tiled_structure_kernel<tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -47,8 +47,8 @@ struct gather {
   static cudaError_t launch(const lookup_problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, tuning::threads));
-    return warpladder::launch(gather_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(gather_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -59,8 +59,8 @@ struct in_flight {
   static cudaError_t launch(const lookup_problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, 4 * tuning::threads));
-    return warpladder::launch(in_flight_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(in_flight_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -73,8 +73,8 @@ struct streaming_hints {
   static cudaError_t launch(const lookup_problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, 4 * tuning::threads));
-    return warpladder::launch(streaming_hints_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(streaming_hints_kernel<T, tuning>,
+                                     {.grid = grid, .block = block, .stream = stream}, p);
   }
 };
 

@@ -71,9 +71,9 @@ struct l2_persistence {
     cudaAccessPolicyWindow table = {};
     if (const cudaError_t status = find_window(p, table); status != cudaSuccess) return status;
     const dim3 block(tuning::threads), grid(detail::block_count(p.n, 4 * tuning::threads));
-    return warpladder::launch(l2_persistence_kernel<T, tuning>,
-                              {.grid = grid, .block = block, .stream = stream, .l2_window = table},
-                              p);
+    return warpladder::launch_kernel(
+        l2_persistence_kernel<T, tuning>,
+        {.grid = grid, .block = block, .stream = stream, .l2_window = table}, p);
   }
 };
 

@@ -52,9 +52,9 @@ struct strided {
   static cudaError_t launch(const problem<T, Op>& p, cudaStream_t stream,
                             workspace_view workspace) {
     return detail::run_passes<tuning::tile>(p, workspace, [&](const auto& pass, dim3 grid) {
-      return warpladder::launch(strided_kernel<std::decay_t<decltype(pass)>, tuning>,
-                                {.grid = grid, .block = dim3(tuning::threads), .stream = stream},
-                                pass);
+      return warpladder::launch_kernel(
+          strided_kernel<std::decay_t<decltype(pass)>, tuning>,
+          {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, pass);
     });
   }
 };

@@ -53,9 +53,9 @@ struct first_add {
   static cudaError_t launch(const problem<T, Op>& p, cudaStream_t stream,
                             workspace_view workspace) {
     return detail::run_passes<tuning::tile>(p, workspace, [&](const auto& pass, dim3 grid) {
-      return warpladder::launch(first_add_kernel<std::decay_t<decltype(pass)>, tuning>,
-                                {.grid = grid, .block = dim3(tuning::threads), .stream = stream},
-                                pass);
+      return warpladder::launch_kernel(
+          first_add_kernel<std::decay_t<decltype(pass)>, tuning>,
+          {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, pass);
     });
   }
 };

@@ -95,9 +95,9 @@ struct warp_reduce {
   static cudaError_t launch(const problem<T, Op>& p, cudaStream_t stream,
                             workspace_view workspace) {
     return detail::run_passes<tuning::tile>(p, workspace, [&](const auto& pass, dim3 grid) {
-      return warpladder::launch(warp_reduce_kernel<std::decay_t<decltype(pass)>, tuning>,
-                                {.grid = grid, .block = dim3(tuning::threads), .stream = stream},
-                                pass);
+      return warpladder::launch_kernel(
+          warp_reduce_kernel<std::decay_t<decltype(pass)>, tuning>,
+          {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, pass);
     });
   }
 };

@@ -168,13 +168,13 @@ struct loads_in_flight {
     if (lacks(workspace, workspace_bytes(p))) return cudaErrorInvalidValue;
     auto* const partials = static_cast<typename Op::accumulator*>(workspace.data);
     const dim3 block(tuning::threads);
-    status = warpladder::launch(loads_in_flight_kernel<T, Op, tuning>,
-                                {.grid = dim3(unsigned(blocks)), .block = block, .stream = stream},
-                                p, partials);
+    status = warpladder::launch_kernel(
+        loads_in_flight_kernel<T, Op, tuning>,
+        {.grid = dim3(unsigned(blocks)), .block = block, .stream = stream}, p, partials);
     if (blocks == 1 || status != cudaSuccess) return status;
-    return warpladder::launch(combine_partials_kernel<Op, tuning>,
-                              {.grid = dim3(1), .block = block, .stream = stream}, p.op, partials,
-                              blocks, p.out);
+    return warpladder::launch_kernel(combine_partials_kernel<Op, tuning>,
+                                     {.grid = dim3(1), .block = block, .stream = stream}, p.op,
+                                     partials, blocks, p.out);
   }
 };
 

@@ -67,11 +67,11 @@ struct two_kernels {
     if (lacks(workspace, workspace_bytes(p))) return cudaErrorInvalidValue;
     auto* const partials = static_cast<typename Op::accumulator*>(workspace.data);
     const dim3 block(tuning::threads);
-    status = warpladder::launch(two_kernels_first_kernel<T, Op, tuning>,
-                                {.grid = dim3(unsigned(blocks)), .block = block, .stream = stream},
-                                p, partials);
+    status = warpladder::launch_kernel(
+        two_kernels_first_kernel<T, Op, tuning>,
+        {.grid = dim3(unsigned(blocks)), .block = block, .stream = stream}, p, partials);
     if (blocks == 1 || status != cudaSuccess) return status;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         two_kernels_second_kernel<Op, tuning>,
         {.grid = dim3(1), .block = block, .stream = stream, .overlaps_kernel_before = true}, p.op,
         partials, blocks, p.out);

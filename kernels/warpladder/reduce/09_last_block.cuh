@@ -72,7 +72,7 @@ struct last_block {
         reinterpret_cast<accumulator*>(static_cast<std::byte*>(workspace.data) + partials_at);
     status = cudaMemsetAsync(tickets, 0, sizeof(unsigned), stream);
     if (status != cudaSuccess) return status;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         last_block_kernel<T, Op, tuning>,
         {.grid = dim3(unsigned(blocks)), .block = dim3(tuning::threads), .stream = stream}, p,
         partials, tickets);

@@ -72,7 +72,7 @@ struct atomics {
       cudaError_t status = detail::choose_blocks<tuning>(p, blocks);
       if (status == cudaSuccess) status = cudaMemsetAsync(p.out, 0, sizeof(*p.out), stream);
       if (status != cudaSuccess) return status;
-      return warpladder::launch(
+      return warpladder::launch_kernel(
           atomics_kernel<T, Op, tuning>,
           {.grid = dim3(unsigned(blocks)), .block = dim3(tuning::threads), .stream = stream}, p);
     }

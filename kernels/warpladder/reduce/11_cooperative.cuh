@@ -56,12 +56,12 @@ struct cooperative {
     const cudaError_t status = detail::choose_blocks<tuning>(p, blocks);
     if (status != cudaSuccess) return status;
     if (lacks(workspace, workspace_bytes(p))) return cudaErrorInvalidValue;
-    return warpladder::launch(cooperative_kernel<T, Op, tuning>,
-                              {.grid = dim3(unsigned(blocks)),
-                               .block = dim3(tuning::threads),
-                               .stream = stream,
-                               .cooperative = true},
-                              p, static_cast<typename Op::accumulator*>(workspace.data));
+    return warpladder::launch_kernel(cooperative_kernel<T, Op, tuning>,
+                                     {.grid = dim3(unsigned(blocks)),
+                                      .block = dim3(tuning::threads),
+                                      .stream = stream,
+                                      .cooperative = true},
+                                     p, static_cast<typename Op::accumulator*>(workspace.data));
   }
 };
 

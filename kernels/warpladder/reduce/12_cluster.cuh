@@ -86,7 +86,7 @@ struct cluster {
         ceil_div<std::int64_t>(p.n, tuning::threads * detail::aligned_middle<T>::width);
     const unsigned blocks =
         std::bit_ceil(unsigned(std::clamp<std::int64_t>(useful, 1, tuning::max_blocks)));
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         kernel,
         {.grid = dim3(blocks), .block = dim3(tuning::threads), .stream = stream, .cluster = blocks},
         p);

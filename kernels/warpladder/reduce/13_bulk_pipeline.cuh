@@ -121,7 +121,7 @@ struct bulk_pipeline {
     if (lacks(workspace, workspace_bytes(p))) return cudaErrorInvalidValue;
     auto* const partials = static_cast<typename Op::accumulator*>(workspace.data);
     const dim3 block(tuning::threads);
-    status = warpladder::launch(
+    status = warpladder::launch_kernel(
         bulk_pipeline_kernel<T, Op, tuning>,
         {.grid = dim3(unsigned(blocks)),
          .block = block,
@@ -129,9 +129,9 @@ struct bulk_pipeline {
          .stream = stream},
         p, partials);
     if (blocks == 1 || status != cudaSuccess) return status;
-    return warpladder::launch(combine_partials_kernel<Op, tuning>,
-                              {.grid = dim3(1), .block = block, .stream = stream}, p.op, partials,
-                              blocks, p.out);
+    return warpladder::launch_kernel(combine_partials_kernel<Op, tuning>,
+                                     {.grid = dim3(1), .block = block, .stream = stream}, p.op,
+                                     partials, blocks, p.out);
   }
 };
 

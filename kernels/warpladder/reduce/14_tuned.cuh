@@ -287,7 +287,7 @@ struct tuned {
     const auto kernel = !loads_vectors(p)        ? tile_kernel<1, many, T, Op, tuning<Op>>
                         : tiling.vectors == many ? tile_kernel<size, many, T, Op, tuning<Op>>
                                                  : tile_kernel<size, few, T, Op, tuning<Op>>;
-    const cudaError_t status = warpladder::launch(kernel, config, partials, p, tiling.head);
+    const cudaError_t status = warpladder::launch_kernel(kernel, config, partials, p, tiling.head);
     if (tiling.tiles == 1 || status != cudaSuccess) return status;
 
     constexpr int partials_per_thread =
@@ -295,7 +295,7 @@ struct tuned {
     const std::int64_t wanted =
         round_up<std::int64_t>(ceil_div<std::int64_t>(tiling.tiles, partials_per_thread), 32);
     const dim3 threads(unsigned(std::min<std::int64_t>(wanted, tuning<Op>::last_threads)));
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         partials_kernel<T, Op, tuning<Op>>,
         {.grid = dim3(1), .block = threads, .stream = stream, .overlaps_kernel_before = true},
         partials, int(tiling.tiles), p);

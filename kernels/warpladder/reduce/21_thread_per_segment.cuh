@@ -61,8 +61,9 @@ struct thread_per_segment {
                             workspace_view) {
     if (p.segments() == 0) return cudaSuccess;
     const dim3 grid(unsigned(ceil_div<std::int64_t>(p.segments(), tuning::threads)));
-    return warpladder::launch(thread_per_segment_kernel<T, Op, tuning>,
-                              {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, p);
+    return warpladder::launch_kernel(
+        thread_per_segment_kernel<T, Op, tuning>,
+        {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, p);
   }
 };
 

@@ -73,7 +73,7 @@ struct block_per_segment {
   static cudaError_t launch(const segmented_problem<T, Op>& p, cudaStream_t stream,
                             workspace_view) {
     if (p.segments() == 0) return cudaSuccess;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         block_per_segment_kernel<T, Op, tuning>,
         {.grid = dim3(unsigned(p.segments())), .block = dim3(tuning::threads), .stream = stream},
         p);

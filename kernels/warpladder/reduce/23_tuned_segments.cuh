@@ -85,7 +85,7 @@ struct tuned_segments {
                                            .overlaps_kernel_before = true};
     constexpr int width = detail::widest<T>;
     const auto enqueue = [&](auto kernel, const auto&... arguments) {
-      return warpladder::launch(kernel, config, p, arguments...);
+      return warpladder::launch_kernel(kernel, config, p, arguments...);
     };
     cudaError_t status = cudaSuccess;
     switch (how.by) {
@@ -225,12 +225,12 @@ struct tuned_segments {
                                                   .out = p.out,
                                                   .op = op{p.op}};
     const detail::column_tiling tiling = tile(rest, 1);
-    return warpladder::launch(detail::columns_kernel<accumulator, op, 1, tuning>,
-                              {.grid = dim3(unsigned(tiling.tiles)),
-                               .block = dim3(tuning::threads),
-                               .stream = stream,
-                               .overlaps_kernel_before = true},
-                              rest, tiling, nullptr);
+    return warpladder::launch_kernel(detail::columns_kernel<accumulator, op, 1, tuning>,
+                                     {.grid = dim3(unsigned(tiling.tiles)),
+                                      .block = dim3(tuning::threads),
+                                      .stream = stream,
+                                      .overlaps_kernel_before = true},
+                                     rest, tiling, nullptr);
   }
 };
 

@@ -57,8 +57,9 @@ struct thread_per_row {
   static cudaError_t launch(const softmax_problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     const dim3 grid(unsigned(ceil_div<std::int64_t>(p.rows, tuning::threads)));
-    return warpladder::launch(thread_per_row_kernel<T, tuning>,
-                              {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, p);
+    return warpladder::launch_kernel(
+        thread_per_row_kernel<T, tuning>,
+        {.grid = grid, .block = dim3(tuning::threads), .stream = stream}, p);
   }
 };
 

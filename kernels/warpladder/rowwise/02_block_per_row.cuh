@@ -63,7 +63,7 @@ struct block_per_row {
   template <class T>
   static cudaError_t launch(const softmax_problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         block_per_row_kernel<T, tuning>,
         {.grid = dim3(unsigned(p.rows)), .block = dim3(tuning::threads), .stream = stream}, p);
   }

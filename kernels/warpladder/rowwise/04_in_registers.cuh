@@ -134,7 +134,7 @@ struct in_registers {
     const auto kernel = detail::has_whole_packets(p)
                             ? in_registers_kernel<T, detail::widest<T>, tuning>
                             : in_registers_kernel<T, 1, tuning>;
-    return warpladder::launch(kernel, {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(kernel, {.grid = grid, .block = block, .stream = stream}, p);
   }
 
  private:

@@ -131,12 +131,13 @@ struct tuned_softmax {
     if (!fits) return online::launch(p, stream, {});
     const auto kernel =
         whole ? tuned_softmax_kernel<T, wide, tuning> : tuned_softmax_kernel<T, 1, tuning>;
-    return warpladder::launch(kernel,
-                              {.grid = dim3(unsigned(team.grid(p.rows, tuning::small_block))),
-                               .block = dim3(team.block(tuning::small_block)),
-                               .shared_bytes = std::size_t(shared),
-                               .stream = stream},
-                              p, team);
+    return warpladder::launch_kernel(
+        kernel,
+        {.grid = dim3(unsigned(team.grid(p.rows, tuning::small_block))),
+         .block = dim3(team.block(tuning::small_block)),
+         .shared_bytes = std::size_t(shared),
+         .stream = stream},
+        p, team);
   }
 
  private:

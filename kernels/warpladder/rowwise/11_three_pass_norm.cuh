@@ -69,7 +69,7 @@ struct three_pass_norm {
   template <class T>
   static cudaError_t launch(const norm_problem<T>& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         three_pass_norm_kernel<T, tuning>,
         {.grid = dim3(unsigned(p.rows)), .block = dim3(tuning::threads), .stream = stream}, p);
   }

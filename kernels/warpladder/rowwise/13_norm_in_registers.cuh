@@ -124,7 +124,7 @@ struct norm_in_registers {
     const auto kernel = detail::has_whole_packets(p)
                             ? norm_in_registers_kernel<T, detail::widest<T>, tuning>
                             : norm_in_registers_kernel<T, 1, tuning>;
-    return warpladder::launch(kernel, {.grid = grid, .block = block, .stream = stream}, p);
+    return warpladder::launch_kernel(kernel, {.grid = grid, .block = block, .stream = stream}, p);
   }
 
  private:

@@ -132,12 +132,13 @@ struct tuned_norm {
     if (!fits) return welford::launch(p, stream, {});
     const auto kernel =
         whole ? tuned_norm_kernel<T, wide, tuning> : tuned_norm_kernel<T, 1, tuning>;
-    return warpladder::launch(kernel,
-                              {.grid = dim3(unsigned(team.grid(p.rows, tuning::small_block))),
-                               .block = dim3(team.block(tuning::small_block)),
-                               .shared_bytes = std::size_t(shared),
-                               .stream = stream},
-                              p, team);
+    return warpladder::launch_kernel(
+        kernel,
+        {.grid = dim3(unsigned(team.grid(p.rows, tuning::small_block))),
+         .block = dim3(team.block(tuning::small_block)),
+         .shared_bytes = std::size_t(shared),
+         .stream = stream},
+        p, team);
   }
 
  private:

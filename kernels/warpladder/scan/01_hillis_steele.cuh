@@ -82,9 +82,9 @@ struct hillis_steele {
   static cudaError_t scan_tiles(const problem<T, Op>& p, typename Op::accumulator* scanned,
                                 typename Op::accumulator* sums, unsigned tiles,
                                 cudaStream_t stream) {
-    return warpladder::launch(hillis_steele_kernel<T, Op, tuning>,
-                              {.grid = dim3(tiles), .block = dim3(tuning::tile), .stream = stream},
-                              p, scanned, sums);
+    return warpladder::launch_kernel(
+        hillis_steele_kernel<T, Op, tuning>,
+        {.grid = dim3(tiles), .block = dim3(tuning::tile), .stream = stream}, p, scanned, sums);
   }
 };
 

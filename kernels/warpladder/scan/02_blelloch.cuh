@@ -110,7 +110,7 @@ struct blelloch {
   static cudaError_t scan_tiles(const problem<T, Op>& p, typename Op::accumulator* scanned,
                                 typename Op::accumulator* sums, unsigned tiles,
                                 cudaStream_t stream) {
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         blelloch_kernel<T, Op, tuning>,
         {.grid = dim3(tiles), .block = dim3(tuning::threads), .stream = stream}, p, scanned, sums);
   }

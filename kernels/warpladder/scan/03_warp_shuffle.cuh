@@ -104,9 +104,9 @@ struct warp_shuffle {
   static cudaError_t scan_tiles(const problem<T, Op>& p, typename Op::accumulator* scanned,
                                 typename Op::accumulator* sums, unsigned tiles,
                                 cudaStream_t stream) {
-    return warpladder::launch(warp_shuffle_kernel<T, Op, tuning>,
-                              {.grid = dim3(tiles), .block = dim3(tuning::tile), .stream = stream},
-                              p, scanned, sums);
+    return warpladder::launch_kernel(
+        warp_shuffle_kernel<T, Op, tuning>,
+        {.grid = dim3(tiles), .block = dim3(tuning::tile), .stream = stream}, p, scanned, sums);
   }
 };
 

@@ -131,7 +131,7 @@ struct block_scan {
   static cudaError_t scan_tiles(const problem<T, Op>& p, typename Op::accumulator* scanned,
                                 typename Op::accumulator* sums, unsigned tiles,
                                 cudaStream_t stream) {
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         block_scan_kernel<T, Op, tuning<T, Op>>,
         {.grid = dim3(tiles), .block = dim3(tuning<T, Op>::threads), .stream = stream}, p, scanned,
         sums);

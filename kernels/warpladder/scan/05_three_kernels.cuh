@@ -104,7 +104,7 @@ struct three_kernels {
     if (lacks(workspace, std::size_t(array.chunks) * sizeof *sums)) return cudaErrorInvalidValue;
 
     using on_array = tuning<T, Op>;
-    const cudaError_t status = warpladder::launch(
+    const cudaError_t status = warpladder::launch_kernel(
         sum_chunks_kernel<T, Op, on_array>,
         {.grid = dim3(array.chunks), .block = dim3(on_array::threads), .stream = stream}, p,
         array.chunk_tiles, sums);
@@ -136,7 +136,7 @@ struct three_kernels {
   static cudaError_t launch_scan(const problem<T, Op>& p, const cut_up& array,
                                  const typename Op::accumulator* before, cudaStream_t stream) {
     using on_array = tuning<T, Op>;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         scan_chunks_kernel<T, Op, on_array>,
         {.grid = dim3(array.chunks), .block = dim3(on_array::threads), .stream = stream}, p,
         array.chunk_tiles, before);

@@ -133,7 +133,7 @@ struct look_back {
     const cudaError_t zeroed =
         cudaMemsetAsync(ticket, 0, ticket_bytes + states<Op>::zeroed_bytes(tiles(p)), stream);
     if (zeroed != cudaSuccess) return zeroed;
-    return warpladder::launch(
+    return warpladder::launch_kernel(
         look_back_kernel<T, Op, tuning<T, Op>>,
         {.grid = dim3(unsigned(tiles(p))), .block = dim3(tuning<T, Op>::threads), .stream = stream},
         p, ticket, states<Op>(static_cast<char*>(workspace.data) + ticket_bytes, tiles(p)));

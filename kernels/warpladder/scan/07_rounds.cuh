@@ -286,14 +286,14 @@ struct rounds {
     if (const cudaError_t status = make_plan<T, Op, Tuning>(p.n, how); status != cudaSuccess)
       return status;
     if (lacks(scratch, board::bytes(how.blocks))) return cudaErrorInvalidValue;
-    return warpladder::launch(rounds_kernel<T, Op, Tuning>,
-                              {.grid = dim3(unsigned(how.blocks)),
-                               .block = dim3(Tuning::threads),
-                               .shared_bytes = shared_bytes<T, Op, Tuning>,
-                               .stream = stream,
-                               .cooperative = true},
-                              p, how.rounds, how.tile,
-                              board{static_cast<unsigned long long*>(scratch.data)});
+    return warpladder::launch_kernel(rounds_kernel<T, Op, Tuning>,
+                                     {.grid = dim3(unsigned(how.blocks)),
+                                      .block = dim3(Tuning::threads),
+                                      .shared_bytes = shared_bytes<T, Op, Tuning>,
+                                      .stream = stream,
+                                      .cooperative = true},
+                                     p, how.rounds, how.tile,
+                                     board{static_cast<unsigned long long*>(scratch.data)});
   }
 
   /// Dynamic shared memory of a block; the device must have it, and 3 KiB more.

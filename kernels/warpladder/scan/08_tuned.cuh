@@ -349,7 +349,7 @@ struct tuned {
     if (count > 0) {
       const auto kernel = is_few ? sum_tiles_kernel<few, AreAligned, T, Op, Tuning>
                                  : sum_tiles_kernel<many, AreAligned, T, Op, Tuning>;
-      const cudaError_t status = warpladder::launch(kernel, config, sums, p);
+      const cudaError_t status = warpladder::launch_kernel(kernel, config, sums, p);
       if (status != cudaSuccess) return status;
     }
     if (how.scans_sums) {
@@ -360,7 +360,7 @@ struct tuned {
     config.grid = dim3(unsigned(how.tiles));
     const auto kernel = is_few ? scan_tiles_kernel<few, AreAligned, T, Op, Tuning>
                                : scan_tiles_kernel<many, AreAligned, T, Op, Tuning>;
-    return warpladder::launch(kernel, config, sums, p, how.scans_sums);
+    return warpladder::launch_kernel(kernel, config, sums, p, how.scans_sums);
   }
 };
 

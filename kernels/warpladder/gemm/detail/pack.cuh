@@ -48,11 +48,11 @@ class packing {
     constexpr int threads = 256;
     const std::int64_t rows = std::max(a_.rows, b_.rows);
     if (rows == 0) return cudaSuccess;
-    return warpladder::launch(pack_kernel<threads>,
-                              {.grid = dim3(unsigned(std::min<std::int64_t>(rows, 4096)), 2),
-                               .block = dim3(threads),
-                               .stream = stream},
-                              a_, b_);
+    return warpladder::launch_kernel(pack_kernel<threads>,
+                                     {.grid = dim3(unsigned(std::min<std::int64_t>(rows, 4096)), 2),
+                                      .block = dim3(threads),
+                                      .stream = stream},
+                                     a_, b_);
   }
 
   problem<float> packed;

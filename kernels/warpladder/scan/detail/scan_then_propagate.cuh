@@ -121,7 +121,7 @@ cudaError_t scan_then_propagate(const problem<T, Op>& p, cudaStream_t stream,
         scan_then_propagate<Rung>(before_parts(tiles, sums, p.op, p.initial), stream, sums + tiles);
   if (status != cudaSuccess) return status;
   constexpr int threads = tile < 512 ? tile : 512;
-  return warpladder::launch(
+  return warpladder::launch_kernel(
       propagate_kernel<tile, threads, T, Op>,
       {.grid = dim3(unsigned(tiles)), .block = dim3(threads), .stream = stream}, p, scanned,
       tiles > 1 ? sums : nullptr);
