@@ -53,6 +53,32 @@ std::uint64_t volume(const dim3& v) {
   return std::uint64_t{v.x} * v.y * v.z;
 }
 
+launch_plan planned(const void* kernel, const cudaLaunchConfig_t& config) {
+  launch_plan plan;
+  plan.kernel = kernel;
+  plan.grid = config.gridDim;
+  plan.block = config.blockDim;
+  plan.dynamic_shared_bytes = config.dynamicSmemBytes;
+  plan.with = current_options();
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    const cudaLaunchAttribute& attribute = config.attrs[i];
+    if (attribute.id == cudaLaunchAttributeClusterDimension) {
+      plan.cluster =
+          dim3(attribute.val.clusterDim.x, attribute.val.clusterDim.y, attribute.val.clusterDim.z);
+    } else if (attribute.id == cudaLaunchAttributeCooperative) {
+      plan.cooperative = attribute.val.cooperative != 0;
+    }
+  }
+  return plan;
+}
+
+// Blocks of the planned shape that the device holds at once.
+std::uint64_t resident_blocks(const launch_plan& plan) {
+  return static_cast<std::uint64_t>(
+             blocks_per_sm(plan.kernel, plan.block_threads(), plan.dynamic_shared_bytes)) *
+         static_cast<std::uint64_t>(plan.with.sm_count);
+}
+
 cudaError_t validate(const launch_plan& plan) {
   if (plan.kernel == nullptr) return cudaErrorInvalidDeviceFunction;
   if (volume(plan.grid) == 0 || volume(plan.block) == 0 ||
@@ -80,11 +106,8 @@ cudaError_t validate(const launch_plan& plan) {
       plan.grid.z % plan.cluster.z) {
     return cudaErrorInvalidConfiguration;
   }
-  if (plan.cooperative) {
-    const auto resident = static_cast<std::uint64_t>(blocks_per_sm(
-                              plan.kernel, plan.block_threads(), plan.dynamic_shared_bytes)) *
-                          static_cast<std::uint64_t>(plan.with.sm_count);
-    if (plan.block_count() > resident) return cudaErrorCooperativeLaunchTooLarge;
+  if (plan.cooperative && plan.block_count() > resident_blocks(plan)) {
+    return cudaErrorCooperativeLaunchTooLarge;
   }
   return cudaSuccess;
 }
@@ -93,22 +116,8 @@ cudaError_t validate(const launch_plan& plan) {
 
 cudaError_t detail::launch(const void* kernel, const cudaLaunchConfig_t& config,
                            bound_kernel body) {
-  auto plan = std::make_shared<launch_plan>();
-  plan->kernel = kernel;
-  plan->grid = config.gridDim;
-  plan->block = config.blockDim;
-  plan->dynamic_shared_bytes = config.dynamicSmemBytes;
+  auto plan = std::make_shared<launch_plan>(planned(kernel, config));
   plan->body = std::move(body);
-  plan->with = current_options();
-  for (unsigned i = 0; i < config.numAttrs; ++i) {
-    const cudaLaunchAttribute& attribute = config.attrs[i];
-    if (attribute.id == cudaLaunchAttributeClusterDimension) {
-      plan->cluster =
-          dim3(attribute.val.clusterDim.x, attribute.val.clusterDim.y, attribute.val.clusterDim.z);
-    } else if (attribute.id == cudaLaunchAttributeCooperative) {
-      plan->cooperative = attribute.val.cooperative != 0;
-    }
-  }
   if (const cudaError_t error = validate(*plan)) return noted(error);
   return noted(submit(config.stream, {[plan] { return run_grid(*plan); }}));
 }
@@ -165,5 +174,15 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
                     dynamic_bytes <= simt::settings_of(kernel).max_dynamic_shared;
   *blocks =
       fits ? simt::blocks_per_sm(kernel, static_cast<unsigned>(block_size), dynamic_bytes) : 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* kernel,
+                                           const cudaLaunchConfig_t* config) {
+  if (clusters == nullptr || config == nullptr) return noted(cudaErrorInvalidValue);
+  auto plan = simt::planned(kernel, *config);
+  plan.cooperative = false;  // the question is how much would fit
+  if (const cudaError_t error = simt::validate(plan)) return noted(error);
+  *clusters = static_cast<int>(simt::resident_blocks(plan) / simt::volume(plan.cluster));
   return cudaSuccess;
 }

@@ -22,20 +22,28 @@ struct launch_config {
   bool overlaps_kernel_before = false;
 };
 
+namespace detail {
+
+/// Lets `kernel` have so much dynamic shared memory.
+template <class... Parameters>
+cudaError_t opt_in_to_shared_memory(void (*kernel)(Parameters...), std::size_t bytes) {
+  // 48 KiB need no opting in, of which the kernel's static arrays may take a third.
+  constexpr std::size_t without_opt_in = 48 * 1024;
+  if (bytes <= without_opt_in / 3 * 2) return cudaSuccess;
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                              cudaFuncAttributeMaxDynamicSharedMemorySize,
+                              int(std::max(bytes, without_opt_in + 1)));
+}
+
+}  // namespace detail
+
 /// Launches `kernel` and returns the launch status; asynchronous and legal under stream capture.
 /// One spelling for both backends: g++ cannot parse the triple angle brackets.
 template <class... Parameters, class... Arguments>
 cudaError_t launch_kernel(void (*kernel)(Parameters...), const launch_config& config,
                           Arguments&&... arguments) {
-  // 48 KiB need no opting in, of which the kernel's static arrays may take a third.
-  constexpr std::size_t without_opt_in = 48 * 1024;
-  if (config.shared_bytes > without_opt_in / 3 * 2) {
-    const std::size_t allowed = std::max(config.shared_bytes, without_opt_in + 1);
-    const cudaError_t status =
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(allowed));
-    if (status != cudaSuccess) return status;
-  }
+  const cudaError_t status = detail::opt_in_to_shared_memory(kernel, config.shared_bytes);
+  if (status != cudaSuccess) return status;
 
   cudaLaunchAttribute attributes[4] = {};
   unsigned count = 0;
