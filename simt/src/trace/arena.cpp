@@ -71,7 +71,13 @@ void arena::release(void* pointer) {
   const auto found = the_ranges().by_start.find(reinterpret_cast<std::uintptr_t>(pointer));
   if (found == the_ranges().by_start.end()) return;
   found->second.freed = true;
-  madvise(pointer, (found->second.bytes + alignment - 1) / alignment * alignment, MADV_DONTNEED);
+  const std::size_t whole = (found->second.bytes + alignment - 1) / alignment * alignment;
+  madvise(pointer, whole, MADV_DONTNEED);
+  if (shadow_ == nullptr) return;
+  // Whole pages of data have whole pages of shadow. Addresses are never used again.
+  const std::size_t first_word = (found->first - base_) / 4;
+  madvise(static_cast<char*>(shadow_) + first_word * shadow_bytes_per_word_,
+          whole / 4 * shadow_bytes_per_word_, MADV_DONTNEED);
 }
 
 void arena::name(const void* pointer, std::string name) {
@@ -139,7 +145,10 @@ void arena::clear_touched() {
 
 void* arena::shadow(std::size_t bytes_per_word) {
   std::lock_guard lock(the_ranges().mutex);
-  if (shadow_ == nullptr) shadow_ = reserve(capacity_ / 4 * bytes_per_word);
+  if (shadow_ == nullptr) {
+    shadow_ = reserve(capacity_ / 4 * bytes_per_word);
+    shadow_bytes_per_word_ = bytes_per_word;
+  }
   return shadow_;
 }
 

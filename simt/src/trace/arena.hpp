@@ -51,6 +51,7 @@ class arena {
   std::uintptr_t next_ = 0;
   std::uint8_t* touched_[2] = {};
   void* shadow_ = nullptr;
+  std::size_t shadow_bytes_per_word_ = 0;
   unsigned allocations_ = 0;
 };
 
