@@ -14,6 +14,7 @@
 #include "bounds.cuh"
 #include "copies.cuh"
 #include "global_races.cuh"
+#include "grid_barrier_specimens.hpp"
 #include "innocent.cuh"
 #include "shared_races.cuh"
 #include "support/backend.hpp"
@@ -104,8 +105,9 @@ void expect_silence(const std::function<cudaError_t()>& run) {
 }  // namespace
 
 void add_tests() {
-  for (const auto& theme : {shared_memory_specimens(), global_memory_specimens(),
-                            bounds_specimens(), barrier_specimens(), copy_specimens()}) {
+  for (const auto& theme :
+       {shared_memory_specimens(), global_memory_specimens(), bounds_specimens(),
+        barrier_specimens(), grid_barrier_specimens(), copy_specimens()}) {
     for (const traced_specimen& s : theme) {
       test::device_test::add("Caught", s.name, [s] { expect_caught(s); });
       test::device_test::add("Corrected", s.name, [s] { expect_silence(s.good); });
