@@ -75,10 +75,12 @@ nlohmann::ordered_json describe_study() {
 }
 
 int run_study(int argc, char** argv, const std::string& what_for,
-              const std::function<nlohmann::ordered_json()>& measure) {
+              const std::function<nlohmann::ordered_json()>& measure,
+              const std::function<void(CLI::App&)>& add_options) {
   CLI::App app(what_for);
   std::string out;
   app.add_option("--out", out, "Also write the results to this file, as JSON");
+  if (add_options) add_options(app);
   app.footer("Exit codes: 0 fine, 1 something failed, 2 no GPU or a wrong argument.");
   try {
     app.parse(argc, argv);
