@@ -71,6 +71,8 @@ struct job {
   Problem blank;            ///< without memory; its pointers tell supports() their alignment
   double bytes = 0;
   traffic kind = traffic::copy;
+  double repeats = 1;  ///< how often one launch does the job: times are those of once
+  std::vector<mode> modes = {mode::stream, mode::graph, mode::cold};  ///< if they suit
 };
 
 /// Collects the cases of a topic.
@@ -99,7 +101,7 @@ class case_list {
       if (vendor == nullptr && why_not_by(one, what.blank).empty()) vendor = &one;
     }
     if (vendor == nullptr) throw std::logic_error("nobody to compare with: " + what.shape);
-    for (const mode how : {mode::stream, mode::graph, mode::cold}) {
+    for (const mode how : what.modes) {
       if (!wanted_.wants_mode(how) || !suits(how, what.bytes)) continue;
       constexpr const char* suffix[] = {"", "/graph", "/cold"};
       cases_.push_back(
@@ -159,7 +161,8 @@ class case_list {
         return launch((*on)[copy], to, scratch);
       };
     };
-    contest match{.copies = copies, .bytes = what.bytes, .kind = what.kind};
+    contest match{
+        .copies = copies, .repeats = what.repeats, .bytes = what.bytes, .kind = what.kind};
     match.vendor = ready(vendor);
     match.rung = ready(who);
     match.label = "vendor: " + vendor.name;

@@ -92,8 +92,8 @@ void measure(benchmark::State& state, const bench_case& wanted, laboratory& lab)
     // the median instead of measuring; the counter `pairs` says how many were measured.
     if (ratios.size() < 3 || clock::now() < deadline) {
       if (match.before_vendor) match.before_vendor();
-      vendor_seconds.push_back(vendor.seconds_per_launch(vendor_launches));
-      rung_seconds.push_back(rung.seconds_per_launch(rung_launches));
+      vendor_seconds.push_back(vendor.seconds_per_launch(vendor_launches) / match.repeats);
+      rung_seconds.push_back(rung.seconds_per_launch(rung_launches) / match.repeats);
       ratios.push_back(vendor_seconds.back() / rung_seconds.back());
       state.SetIterationTime(rung_seconds.back());
     } else {
@@ -127,6 +127,7 @@ void measure(benchmark::State& state, const bench_case& wanted, laboratory& lab)
   counters["pairs"] = double(ratios.size());
   counters["launches_per_batch"] = double(launches_per_batch);
   counters["copies"] = double(match.copies);
+  counters["repeats"] = match.repeats;
   counters["graph"] = by_graph;
   if (chip.sm_clock_mhz) counters["sm_clock_mhz"] = *chip.sm_clock_mhz;
   if (chip.power_milliwatt) counters["power_w"] = *chip.power_milliwatt * 1e-3;

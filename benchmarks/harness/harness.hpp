@@ -25,8 +25,9 @@ struct contest {
   launcher rung = {}, vendor = {};
   std::function<void()> before_vendor = {};  ///< not timed; undoes what the rung leaves behind
   std::size_t copies = 1;                    ///< of the operands, for mode::cold
-  double flops = 0;                          ///< of one launch
-  double bytes = 0;              ///< that one launch must at least move: each input and output once
+  double repeats = 1;  ///< of the job in one launch; all else is of one, and so are times
+  double flops = 0;
+  double bytes = 0;              ///< that must at least be moved: each input and output once
   traffic kind = traffic::copy;  ///< what the bytes are
   std::string label = {};        ///< for people, e.g. which method the front door chose
 };

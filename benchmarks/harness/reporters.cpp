@@ -50,12 +50,15 @@ class table_reporter : public benchmark::BenchmarkReporter {
         continue;  // a failed case has no counters and has told its story already
       const auto counter = [&](const char* name) { return counters.at(name).value; };
       const bool by_memory = counter("bound_by_memory") != 0;
-      GetOutputStream() << fmt::format(
-          "{:<44} {:>9.2f} us {:>9.2f} {} {:>9.1f}% {:>9.3f} {:>6.1f}%\n",
-          run.run_name.function_name, counter("median_us"),
-          by_memory ? counter("bytes_per_second") * 1e-9 : counter("flops_per_second") * 1e-12,
-          by_memory ? "GB/s   " : "TFLOP/s", 100 * counter("ceiling_ratio"),
-          counter("vendor_ratio"), 100 * counter("cv"));
+      const double rate =
+          by_memory ? counter("bytes_per_second") * 1e-9 : counter("flops_per_second") * 1e-12;
+      const std::string of_ceiling =
+          rate == 0 ? ""  // a latency
+                    : fmt::format("{:>9.2f} {} {:>9.1f}%", rate, by_memory ? "GB/s   " : "TFLOP/s",
+                                  100 * counter("ceiling_ratio"));
+      GetOutputStream() << fmt::format("{:<44} {:>9.2f} us {:>28} {:>9.3f} {:>6.1f}%\n",
+                                       run.run_name.function_name, counter("median_us"), of_ceiling,
+                                       counter("vendor_ratio"), 100 * counter("cv"));
     }
     GetOutputStream().flush();
   }

@@ -16,11 +16,11 @@
 
 #include <cuda_runtime.h>
 
-#include <string>
 #include <type_traits>
 #include <warpladder/core/memory_order.cuh>
 #include <warpladder/core/residency.cuh>
 #include <warpladder/core/spin.cuh>
+#include <warpladder/grid_barrier_report.hpp>
 
 namespace warpladder {
 
@@ -33,28 +33,12 @@ namespace warpladder {
 struct grid_barrier_tuning {
   unsigned clocks = 180;
   unsigned threads_per_clock = 1280;  ///< of the whole grid: 10 on each of some 130 multiprocessors
-};
 
-/// What bounded_grid_barrier says of a barrier that does not open. In device memory, zeroed by the
-/// caller before the launch; read it when the kernel is done.
-struct grid_barrier_report {
-  unsigned given_up;  ///< 0: all is well, and the rest means nothing
-  unsigned block;     ///< the first one to lose patience: its index in the grid, x fastest
-  unsigned barrier;   ///< at which of its barriers: 0 is the first of the launch
-  unsigned arrived;   ///< how many blocks had arrived there, itself included
-  unsigned blocks;    ///< of how many
+  /// In clocks, for a grid of `blocks` x `threads`.
+  __host__ __device__ unsigned wait(unsigned blocks, unsigned threads) const {
+    return clocks + blocks + blocks * threads / threads_per_clock;
+  }
 };
-
-/// The report in words; empty if nothing was given up.
-inline std::string explain(const grid_barrier_report& report) {
-  if (report.given_up == 0) return {};
-  const auto number = [](unsigned n) { return std::to_string(n); };
-  return "block " + number(report.block) + " gave up at its barrier " + number(report.barrier) +
-         " (0 is the first): " + number(report.arrived) + " of " + number(report.blocks) +
-         " blocks had arrived; the others were not resident (is the grid larger than "
-         "max_resident_blocks?), left the kernel, took another branch, or needed longer than the "
-         "limit";
-}
 
 /// The limit of grid_barrier: none.
 struct wait_for_ever {};
@@ -103,10 +87,8 @@ class basic_grid_barrier {
   __device__ bool sync() {
     arrive();
     if (leads_block()) {
-      constexpr grid_barrier_tuning tuning;
-      const unsigned blocks = blocks_of_grid();
-      const unsigned threads = blocks * (blockDim.x * blockDim.y * blockDim.z);
-      wait_clocks(tuning.clocks + blocks + threads / tuning.threads_per_clock);
+      const unsigned threads = blockDim.x * blockDim.y * blockDim.z;
+      wait_clocks(grid_barrier_tuning{}.wait(blocks_of_grid(), threads));
     }
     return wait();
   }
