@@ -4,7 +4,7 @@
 
 Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>_bench writes them
        benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
-                                    reduce_accuracy.json
+                                    reduce_accuracy.json, launch_overheads.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -27,10 +27,15 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   explain/requests TOPIC STEPS      a row per rung: sectors and wavefronts per request
   explain/patterns, explain/mutants
   memory/strided, memory/misaligned, memory/hot_table        what memory_study has measured
+  launch/empty, launch/waits, launch/first, launch/arguments, launch/grid, launch/carve_outs,
+  launch/cluster, launch/implicit_sync, launch/blocking_calls, launch/concurrency,
+  launch/durations, launch/events, launch/events_between, launch/event_waits, launch/resolution,
+  launch/graphs, launch/branches, launch/updates, launch/device_graphs, launch/conditional,
+  launch/loops, launch/nested, launch/dependent              what launch_overheads has measured
   plot NAME                         gemm_ladder, gemm_front_door, gemm_latency, gemm_accuracy,
                                     memory_transposes, memory_strided, reduce_ladder,
-                                    reduce_front_door, scan_ladder, scan_front_door or
-                                    rowwise_columns
+                                    reduce_front_door, scan_ladder, scan_front_door,
+                                    rowwise_columns, launch_concurrency or launch_graphs
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
 A plot is drawn again only if its data or its drawing code have changed: it carries the hash of
@@ -45,7 +50,8 @@ import pathlib
 import re
 import sys
 
-from render import arrays, counters, gemm_studies, ladders, memory_study  # noqa: F401: generators
+from render import (arrays, counters, gemm_studies, ladders, launch_overheads,  # noqa: F401
+                    memory_study)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

@@ -317,6 +317,67 @@ def draw_rowwise(pyplot, data):
     return figure
 
 
+def concurrency_data(gpu, rungs):
+    """How many small kernels run at once over the number of streams."""
+    del rungs
+    if not gpu.launch_overheads or "concurrency" not in gpu.launch_overheads:
+        return None
+    study = gpu.launch_overheads["concurrency"]
+    return {"gpu": gpu.launch_overheads["context"]["gpu"], "kernel_us": study["kernel_us"],
+            "rows": [(row["streams"], row["enqueued"], row["released"])
+                     for row in study["streams"]]}
+
+
+def draw_concurrency(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    streams, enqueued, released = zip(*data["rows"])
+    axes.plot(streams, streams, color="#222222", linestyle="--", linewidth=1, label="all at once")
+    axes.plot(streams, released, marker="o", markersize=4, color="#4477aa",
+              label="released together by an event")
+    axes.plot(streams, enqueued, marker="o", markersize=4, color="#ee8866",
+              label="enqueued one after the other")
+    for scale in (axes.set_xscale, axes.set_yscale):
+        scale("log", base=2)
+    axes.set_xticks(streams, [str(count) for count in streams])
+    axes.set_yticks(streams, [str(count) for count in streams])
+    axes.minorticks_off()
+    axes.set_xlabel("streams, a kernel of one block on each")
+    axes.set_ylabel("time of all kernels / time from first to last")
+    axes.set_title(f"kernels of {data['kernel_us']:.0f} µs, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def graph_chains_data(gpu, rungs):
+    del rungs
+    if not gpu.launch_overheads or "graphs" not in gpu.launch_overheads:
+        return None
+    keys = ("stream_wall", "graph_wall", "stream_host", "graph_host")
+    return {"gpu": gpu.launch_overheads["context"]["gpu"],
+            "rows": [[row["kernels"]] + [row[key]["us"] for key in keys]
+                     for row in gpu.launch_overheads["graphs"]["chains"]]}
+
+
+def draw_graph_chains(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    kernels, *lines = zip(*data["rows"])
+    looks = (("stream, call and wait", "#ee8866", "-"), ("graph, call and wait", "#4477aa", "-"),
+             ("stream, host alone", "#ee8866", ":"), ("graph, host alone", "#4477aa", ":"))
+    for points, (label, color, style) in zip(lines, looks):
+        axes.plot(kernels, points, marker="o", markersize=4, color=color, linestyle=style,
+                  label=label)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(kernels, [str(count) for count in kernels])
+    axes.minorticks_off()
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_xlabel("tiny kernels, each after the one before")
+    axes.set_ylabel("µs")
+    axes.set_title(f"a chain of kernels in a stream and as a graph, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
 @dataclasses.dataclass
 class Plot:
     caption: str
@@ -349,6 +410,10 @@ PLOTS = {
                             array_front_door_data("scan", [1, 1.1]), draw_array_front_door),
     "rowwise_columns": Plot("Softmax and norms in % of the copy ceiling over the columns",
                             rowwise_data, draw_rowwise),
+    "launch_concurrency": Plot("How many small kernels run at once, over the number of streams",
+                               concurrency_data, draw_concurrency),
+    "launch_graphs": Plot("A chain of kernels in a stream and as a graph", graph_chains_data,
+                          draw_graph_chains),
 }
 
 STAMP = re.compile(r"<!-- render_docs.py: data ([0-9a-f]{64}), picture ([0-9a-f]{64}) -->\n")

@@ -88,6 +88,7 @@ class Gpu:
     latency: dict | None = None
     memory_study: dict | None = None
     reduce_accuracy: dict | None = None
+    launch_overheads: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
         return self.cases.get((topic, rung, shape, mode))
@@ -124,7 +125,7 @@ def add_cases(gpu, path):
 
 # Results that are not cases: the file, and the attribute of Gpu.
 STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
-           "reduce_accuracy": "reduce_accuracy"}
+           "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads"}
 
 
 def read_results(folder):
