@@ -138,9 +138,11 @@ std::string readable_time(double seconds) {
 }
 
 /// Time, rate, share of the ceiling, ratio; the last four cells of every row. Work without
-/// arithmetic has a rate in bytes.
-std::vector<std::string> figures(const result& one) {
+/// arithmetic has a rate in bytes, a latency none.
+std::vector<std::string> figures(const topic& topic, const result& one) {
   if (!one.error.empty()) return {"FAILED: " + one.error};
+  if (topic.is_latency)
+    return {readable_time(one.seconds), fmt::format("{:.2f}", one.vendor_ratio)};
   const double rate =
       one.flops_per_second > 0 ? one.flops_per_second * 1e-12 : one.bytes_per_second * 1e-9;
   return {readable_time(one.seconds),
@@ -150,6 +152,8 @@ std::vector<std::string> figures(const result& one) {
 }
 
 std::vector<table::column> figure_columns(const topic& topic, const std::string& vendor) {
+  if (topic.is_latency)
+    return {{"time", table::align::right}, {"x " + vendor, table::align::right}};
   return {{"time", table::align::right},
           {topic.is_arithmetic ? "TFLOP/s" : "GB/s", table::align::right},
           {"% ceiling  ", table::align::right},
@@ -198,9 +202,11 @@ std::string rung_tables(const topic& topic, const ladder_facts& ladder,
       const std::string name = full_name(rung);
       if (!is_wanted(name, wanted.rungs)) continue;
       const auto found = by_name.find({name, group});
+      // A graph changes nothing for a latency inside of one kernel.
+      if (found == by_name.end() && topic.is_latency && mode != "stream") continue;
       const std::vector<std::string> cells{name, std::string(rung.idea)};
       rows.add(joined(cells, found != by_name.end()
-                                 ? figures(*found->second)
+                                 ? figures(topic, *found->second)
                                  : std::vector{"- " + why_missing(ladder, rung, shape, device)}));
     }
     text += fmt::format("\n{} ({}), {}, {}\n\n{}", ladder.title, type, shape, mode, rows.text());
@@ -231,7 +237,7 @@ std::string front_door_table(const topic& topic, const ladder_facts& ladder, con
     std::vector<std::string> cells{one->shape, one->mode};
     if (has_types) cells.insert(cells.begin(), operands_of(one));
     if (chooses) cells.push_back(one->label);
-    rows.add(joined(cells, figures(*one)));
+    rows.add(joined(cells, figures(topic, *one)));
   }
   return fmt::format("\nthe front door, {}\n\n{}", door.function, rows.text());
 }

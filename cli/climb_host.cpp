@@ -198,13 +198,13 @@ void climb_ladder(const topic& topic, const ladder_facts& ladder, const climb_op
   }
   all.report["ladders"].push_back(block);
   if (wanted.json) return;
-  fmt::print("\n{} (float32)\n\n{}", ladder.title, results.text());
+  fmt::print("\n{}{}\n\n{}", ladder.title, topic.is_latency ? "" : " (float32)", results.text());
   for (const auto& [what, names] : remarks) {
     const std::string who = names.size() > 4 ? fmt::format("{} rungs", names.size())
                                              : fmt::format("{}", fmt::join(names, ", "));
     fmt::print("  {} ({}): {}\n", who, what.second, what.first);
   }
-  fmt::print("\n{}", needs.text());
+  if (!topic.is_latency) fmt::print("\n{}", needs.text());
 }
 
 }  // namespace

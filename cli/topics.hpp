@@ -60,6 +60,7 @@ struct topic {
   std::string quick_sizes;  ///< of `climb --quick` on a GPU
   std::string checked;      ///< how results are judged: "against float64"
   bool is_arithmetic;       ///< rates are flop/s; else bytes/s
+  bool is_latency = false;  ///< there is no rate, only a time
   std::vector<ladder_facts> ladders;
   /// Throws std::invalid_argument, saying what to write instead, if this is no size.
   std::function<void(const std::string& size)> check_size;

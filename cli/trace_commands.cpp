@@ -181,6 +181,7 @@ int counters(const counters_options& wanted) {
   const simt::scoped_options scope(options_for(simt::report::find_gpu("h100")));
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const runnable_rung& rung : matching(wanted.rung)) {
+    if (!rung.has_counters) continue;
     const rung_case made = choose_case(rung, "");
     const traced result = run_traced(made, {.count = true, .check = false});
     if (!result.error.empty())

@@ -24,7 +24,9 @@ int check(const check_options&) {
 int counters(const counters_options& wanted) {
   const stream on;
   for (const runnable_rung& rung : all_rungs()) {
-    if (!rung.info.runs_on_host || rung.name.find(wanted.rung) == rung.name.npos) continue;
+    if (!rung.info.runs_on_host || !rung.has_counters ||
+        rung.name.find(wanted.rung) == rung.name.npos)
+      continue;
     for (const std::string& shape : rung.shapes) {
       const rung_case made = rung.make(shape);
       if (!made.why_not.empty()) continue;

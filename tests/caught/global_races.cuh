@@ -7,6 +7,7 @@
 #include <cooperative_groups.h>
 
 #include <vector>
+#include <warpladder/core/memory_order.cuh>
 
 #include "traced_specimen.hpp"
 
@@ -93,6 +94,23 @@ __global__ void plain_flag(float* data, int* raised, float* out) {
   }
 }
 
+/// The same with the flag's own order instead of fences.
+template <bool Bad>
+__global__ void released_flag(float* data, unsigned* raised, float* out) {
+  if (threadIdx.x != 0) return;
+  if (blockIdx.x == 0) {
+    *data = 1;  // BAD: flag_stored_without_release
+    if constexpr (Bad) {
+      store_relaxed(raised, 1);
+    } else {
+      store_release(raised, 1);
+    }
+  } else {
+    while (load_acquire(raised) == 0) __nanosleep(20);
+    *out = *data;  // BAD: flag_stored_without_release
+  }
+}
+
 /// A block is the last one of a phase if its ticket says so, and the second phase goes on counting
 /// where the first one stopped.
 template <bool Bad>
@@ -157,6 +175,12 @@ inline std::vector<traced_specimen> global_memory_specimens() {
       specimen("flag_without_fence_after_it", race,
                [=](auto bad) { return wait_for(flag < bad ? fence::only_writer : fence::both >); }),
       specimen("flag_is_a_plain_store", race, [=](auto bad) { return wait_for(plain_flag<bad>); }),
+      specimen("flag_stored_without_release", race,
+               [](auto bad) {
+                 const auto data = zeros<float>(1), out = zeros<float>(1);
+                 const auto raised = zeros<unsigned>(1);
+                 return run({2, 32}, released_flag<bad>, data.data(), raised.data(), out.data());
+               }),
       specimen("counter_used_twice", race,
                [](auto bad) {
                  simt::options options = simt::current_options();

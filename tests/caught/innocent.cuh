@@ -10,6 +10,7 @@
 #include <warpladder/core/async_copy.cuh>
 #include <warpladder/core/bulk_copy.cuh>
 #include <warpladder/core/shared_memory.cuh>
+#include <warpladder/grid_barrier.cuh>
 
 #include "traced_specimen.hpp"
 
@@ -173,6 +174,18 @@ __global__ void grid_ping_pong(float* from, float* to) {
   }
 }
 
+__global__ void grid_barrier_ping_pong(unsigned* word, float* from, float* to) {
+  grid_barrier barrier(word);
+  const unsigned i = blockIdx.x * 32 + threadIdx.x, n = gridDim.x * 32;
+  for (int k = 0; k < 6; ++k) {
+    to[i] = from[(i + 32) % n];
+    barrier.sync();
+    float* const written = to;
+    to = from;
+    from = written;
+  }
+}
+
 __global__ void cluster_exchange(float* out) {
   namespace cg = cooperative_groups;
   __shared__ float mine[32];
@@ -326,6 +339,13 @@ inline std::vector<innocent> innocents() {
          const auto from = zeros<float>(128), to = zeros<float>(128);
          return run({.grid = 4, .block = 32, .cooperative = true}, grid_ping_pong, from.data(),
                     to.data());
+       }},
+      {"grid_barrier_ping_pong",
+       [] {
+         const auto from = zeros<float>(128), to = zeros<float>(128);
+         const auto word = zeros<unsigned>(1);
+         return run({.grid = 4, .block = 32, .cooperative = true}, grid_barrier_ping_pong,
+                    word.data(), from.data(), to.data());
        }},
       {"cluster_exchange",
        [] {

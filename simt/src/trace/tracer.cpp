@@ -658,8 +658,8 @@ void touch_atomic(const void* address, unsigned bytes, bool reads, bool writes, 
   if (order == nullptr) return;
   const bool releases = memory_order == __ATOMIC_RELEASE || memory_order == __ATOMIC_ACQ_REL ||
                         memory_order == __ATOMIC_SEQ_CST;
+  t->note_order(address, reads, writes);  // first: a plain store ends what was passed on before
   if (writes && releases) order->release(t->thread(), address, t->is_local(address));
-  t->note_order(address, reads, writes);
 }
 
 void touch_atomic_done(const void* address, int memory_order) {
