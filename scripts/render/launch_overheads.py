@@ -98,12 +98,12 @@ def cell(page, key, value):
     return f"{value:,}".replace(",", " ") if isinstance(value, int) else number(value)
 
 
-def pivoted(rows, what, call, cells):
+def pivoted(page, rows, what, call, cells):
     """One row per text, one column per value of `what`."""
     by_text = {}
     for row in rows:
         by_text.setdefault(row["what"], {"what": row["what"]})[row[what]] = row[cells]
-    columns = {call.format(value): value for value in dict.fromkeys(row[what] for row in rows)}
+    columns = {page.say(call).format(value): value for value in dict.fromkeys(row[what] for row in rows)}
     return list(by_text.values()), columns
 
 
@@ -120,7 +120,7 @@ def study_table(page, name):
                 return f"{page.say('not available')}: {page.say(found['why_not'])}"
         columns = dict(wanted.columns)
         if wanted.pivot:
-            found, more = pivoted(found, *wanted.pivot)
+            found, more = pivoted(page, found, *wanted.pivot)
             columns.update(more)
         rows = []
         for row in found:
