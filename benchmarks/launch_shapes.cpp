@@ -21,6 +21,7 @@
 #include <harness/ceilings.hpp>
 #include <harness/workload.hpp>
 #include <launch_shapes_cases.hpp>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <study.hpp>
@@ -102,6 +103,13 @@ double occupancy_of(const bench_device& device, std::int64_t resident, unsigned 
   return double(resident) * block / device.threads;
 }
 
+/// Grids by the name that they have in the results; loops: blocks per block that can be resident.
+constexpr struct {
+  const char* name;
+  double loops;  ///< 0: one tile of elements per block
+} grid_kinds[] = {{"one tile", 0}, {"1/4 resident", 0.25}, {"1/2 resident", 0.5},
+                  {"resident", 1}, {"2 x resident", 2},    {"4 x resident", 4}};
+
 struct swept_shape {
   shape as;
   std::string grid_kind;
@@ -109,30 +117,39 @@ struct swept_shape {
   double us;
 };
 
-/// Blocks of every size, with every grid that makes a difference.
+/// Blocks of every size, with every grid that makes a difference. Also printed: how far each is
+/// behind the best, a row per size.
 std::vector<swept_shape> sweep(const launch_case& of, const bench_device& device,
                                wl::stream_view stream) {
-  constexpr std::pair<double, const char*> loops[] = {{0.25, "1/4 resident"},
-                                                      {0.5, "1/2 resident"},
-                                                      {1, "resident"},
-                                                      {2, "2 x resident"},
-                                                      {4, "4 x resident"}};
   std::vector<swept_shape> swept;
+  double best = std::numeric_limits<double>::infinity();
   for (const unsigned block : {32, 64, 96, 128, 192, 256, 384, 512, 768, 1024}) {
     const int resident = block <= of.max_block ? of.resident(block, 0) : 0;
     if (resident == 0) continue;
     const std::int64_t tiles = wl::ceil_div<std::int64_t>(of.units, std::int64_t{block} * of.items);
-    const auto measure = [&](std::int64_t grid, const char* kind) {
-      const shape as{block, unsigned(grid)};
+    for (const auto& [kind, loops] : grid_kinds) {
+      const std::int64_t looping = std::int64_t(loops * resident) * device.multiprocessors;
+      if (loops != 0 && (looping == 0 || looping >= tiles)) continue;
+      const shape as{block, unsigned(loops == 0 ? tiles : looping)};
       swept.push_back({as, kind, resident, timed(of, as, stream).seconds(3) * 1e6});
-    };
-    measure(tiles, "one tile");
-    for (const auto& [part, kind] : loops) {
-      const std::int64_t per_multiprocessor = std::int64_t(part * resident);
-      const std::int64_t grid = per_multiprocessor * device.multiprocessors;
-      if (grid > 0 && grid < tiles) measure(grid, kind);
+      best = std::min(best, swept.back().us);
     }
   }
+
+  fmt::print("\n{}, n = {}, {} registers: times the best of {:.2f} us\n{:>6} {:>10}", of.kernel,
+             of.n, of.registers, best, "block", "occupancy");
+  for (const auto& kind : grid_kinds) fmt::print(" {:>13}", kind.name);
+  for (std::size_t i = 0; i < swept.size();) {
+    const auto& first = swept[i];
+    fmt::print("\n{:>6} {:>9.0f}%", first.as.block,
+               100 * occupancy_of(device, first.resident, first.as.block));
+    for (const auto& kind : grid_kinds) {
+      const bool measured = i < swept.size() && swept[i].as.block == first.as.block &&
+                            swept[i].grid_kind == kind.name;
+      fmt::print(" {:>13}", measured ? fmt::format("{:.3f}", swept[i++].us / best) : "");
+    }
+  }
+  fmt::print("\n");
   return swept;
 }
 
@@ -170,9 +187,9 @@ ordered_json judge(const launch_case& of, std::vector<swept_shape> swept,
     return std::min<std::int64_t>(
         residents[i], wl::ceil_div<std::int64_t>(shapes[i].grid, device.multiprocessors));
   };
-  fmt::print("{:<15} {:>9} {:>6} x {:<8} {:>9.2f} us {:>6} x {:<8} {:>9.2f} us {:>7.3f}\n",
-             of.kernel, of.n, advice.block, advice.grid, us[0], shapes[best].block,
-             shapes[best].grid, us[best], us[0] / us[best]);
+  fmt::print("suggested: {}\n{:.2f} us; best {} blocks of {}, {:.2f} us; ratio {:.3f}\n",
+             wl::launch::describe(advice), us[0], shapes[best].grid, shapes[best].block, us[best],
+             us[0] / us[best]);
   return {{"kernel", of.kernel},
           {"n", of.n},
           {"block", advice.block},
@@ -189,8 +206,6 @@ ordered_json judge(const launch_case& of, std::vector<swept_shape> swept,
 
 void measure_blocks(const bench_device& device, wl::stream_view stream, ordered_json& results) {
   results["kernels"] = results["sweep"] = results["advice"] = ordered_json::array();
-  fmt::print("{:<15} {:>9} {:>26} {:>29} {:>12}\n", "kernel", "n", "suggested: block x grid",
-             "best of sweep: block x grid", "ratio");
   std::string last;
   for (const auto& make : wl::bench::swept_cases()) {
     const launch_case of = make();
@@ -216,6 +231,12 @@ void measure_blocks(const bench_device& device, wl::stream_view stream, ordered_
                                   {"us", one.us}});
     }
     results["advice"].push_back(judge(of, swept, device, stream));
+  }
+  fmt::print("\n{:<15} {:>9} {:>10} {:>10} {:>7}\n", "kernel", "n", "suggested", "best", "ratio");
+  for (const auto& row : results["advice"]) {
+    fmt::print("{:<15} {:>9} {:>7.2f} us {:>7.2f} us {:>7.3f}\n", row["kernel"].get<std::string>(),
+               row["n"].get<std::int64_t>(), row["us"].get<double>(), row["best_us"].get<double>(),
+               row["ratio"].get<double>());
   }
 }
 

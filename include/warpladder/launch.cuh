@@ -182,9 +182,11 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
     const std::int64_t at_once = one.resident * multiprocessors;
     one.grid = tiles;
     if (keeps_blocks) {
-      const std::int64_t worth_it =
-          std::max<std::int64_t>(1, ceil_div(n, std::max(tile, asks.setup_elements)));
-      one.grid = std::min({tiles, worth_it, at_once});
+      // As many rounds as the resident blocks need, with no more blocks than these rounds need.
+      const std::int64_t rounds = ceil_div(tiles, at_once);
+      const std::int64_t even = ceil_div(tiles, rounds * multiprocessors) * multiprocessors;
+      const std::int64_t worth_it = ceil_div(n, std::max(tile, asks.setup_elements));
+      one.grid = std::max<std::int64_t>(1, std::min({tiles, even, worth_it}));
     }
     if (one.grid > max_grid) {
       grid_fits = grid_fits && asks.loops;
@@ -216,6 +218,7 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
   kept = std::stable_partition(
       all, kept, [&](const candidate& one) { return one.busiest - least <= least / 20; });
   // 3. The first is the preferred one.
+  std::stable_partition(all, kept, [](const candidate& one) { return one.resident >= 4; });
   const candidate* chosen = all;
   if (asks.setup_elements > 0) {
     chosen = std::max_element(

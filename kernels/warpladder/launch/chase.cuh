@@ -15,7 +15,7 @@
 // need the same L1.
 #pragma once
 
-#include <warpladder/launch/shipped.hpp>
+#include <warpladder/launch/shipped.cuh>
 
 namespace warpladder::launch {
 

@@ -12,7 +12,7 @@
 // keys are 8 shares that are worth a block.
 #pragma once
 
-#include <warpladder/launch/shipped.hpp>
+#include <warpladder/launch/shipped.cuh>
 
 namespace warpladder::launch {
 

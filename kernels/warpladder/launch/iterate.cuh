@@ -14,7 +14,7 @@
 // where n / Items no longer fills the chip.
 #pragma once
 
-#include <warpladder/launch/shipped.hpp>
+#include <warpladder/launch/shipped.cuh>
 
 namespace warpladder::launch {
 

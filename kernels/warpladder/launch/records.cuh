@@ -14,7 +14,7 @@
 #pragma once
 
 #include <warpladder/core/shared_memory.cuh>
-#include <warpladder/launch/shipped.hpp>
+#include <warpladder/launch/shipped.cuh>
 
 namespace warpladder::launch {
 

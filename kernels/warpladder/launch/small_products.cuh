@@ -18,7 +18,7 @@
 //     right matrix: up to 2560 bytes per product through L1 instead of 768. No gain.
 #pragma once
 
-#include <warpladder/launch/shipped.hpp>
+#include <warpladder/launch/shipped.cuh>
 
 namespace warpladder::launch {
 

@@ -12,7 +12,7 @@
 // fast as Items adds loads, and the tile of a small n leaves multiprocessors empty.
 #pragma once
 
-#include <warpladder/launch/shipped.hpp>
+#include <warpladder/launch/shipped.cuh>
 
 namespace warpladder::launch {
 
