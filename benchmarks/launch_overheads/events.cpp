@@ -87,7 +87,7 @@ ordered_json measure_between_kernels(lab& in) {
   return rows.json();
 }
 
-/// How the host waits. The process's flags are put back at the end.
+/// How the host waits. The device's flags are put back.
 ordered_json measure_ways_to_wait(lab& in) {
   constexpr double kernel_us = 500;
   table rows(fmt::format("waiting for a kernel of {:.0f} us", kernel_us));
@@ -128,8 +128,8 @@ ordered_json measure_ways_to_wait(lab& in) {
       continue;
     }
     add(fmt::format("cudaStreamSynchronize, {}", name), plain, false);
+    WARPLADDER_TRY(cudaSetDeviceFlags(flags));
   }
-  WARPLADDER_TRY(cudaSetDeviceFlags(flags));
   add("cudaEventSynchronize, plain event", plain, true);
   cudaEvent_t made = nullptr;
   WARPLADDER_TRY(cudaEventCreateWithFlags(&made, cudaEventBlockingSync | cudaEventDisableTiming));
