@@ -76,12 +76,10 @@ __global__ void launch_graphs_kernel(launch_report* report, const cudaGraphExec_
     note(report, cudaGraphLaunch(graphs[i], cudaStreamGraphFireAndForget));
 }
 
-#if CUDART_VERSION >= 12040
 __global__ void while_kernel(launch_report* report, cudaGraphConditionalHandle again) {
   report->count += 1;
   report->remaining -= 1;
   cudaGraphSetConditional(again, report->remaining > 0);
 }
-#endif
 
 }  // namespace warpladder::bench

@@ -44,9 +44,7 @@ __global__ void relaunch_kernel(launch_report* report);
 __global__ void launch_graphs_kernel(launch_report* report, const cudaGraphExec_t* graphs,
                                      unsigned count);
 
-#if CUDART_VERSION >= 12040
 /// The body of a WHILE node: counts, and ends the loop when report->remaining is 0.
 __global__ void while_kernel(launch_report* report, cudaGraphConditionalHandle again);
-#endif
 
 }  // namespace warpladder::bench

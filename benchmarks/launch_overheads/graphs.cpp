@@ -132,11 +132,13 @@ ordered_json measure_updates(lab& in) {
     });
   };
 
-  add("capture", timed([&] { make_chain(in, length); }));
   // Destroying what was made is outside of the time.
-  std::vector<owned_exec> kept;
-  add("cudaGraphInstantiate", timed([&] { kept.push_back(instantiate(ones.get())); }));
-  kept.clear();
+  std::vector<owned_graph> captured;
+  add("capture", timed([&] { captured.push_back(make_chain(in, length)); }));
+  std::vector<owned_exec> instantiated;
+  add("cudaGraphInstantiate", timed([&] { instantiated.push_back(instantiate(ones.get())); }));
+  captured.clear();
+  instantiated.clear();
   add("cudaGraphUpload of a new one", in.repeat([&] {
     const auto fresh = instantiate(ones.get());
     in.on.synchronize();
@@ -205,7 +207,6 @@ ordered_json measure_updates(lab& in) {
   return {{"nodes", length}, {"rows", rows.json()}};
 }
 
-#if CUDART_VERSION >= 12040
 /// Adds a conditional node behind `before`, of which there may be none. Returns it and its body.
 struct conditional {
   cudaGraphNode_t node;
@@ -337,7 +338,6 @@ ordered_json measure_loops(lab& in) {
   }
   return rows.json();
 }
-#endif
 
 }  // namespace
 
@@ -415,13 +415,8 @@ ordered_json measure_device_graphs(lab& in) {
 }
 
 ordered_json measure_conditional_nodes(lab& in) {
-#if CUDART_VERSION >= 12040
   const ordered_json ifs = measure_ifs(in);
   return {{"ifs", ifs}, {"loops", measure_loops(in)}};
-#else
-  (void)in;
-  throw unavailable("conditional nodes need the toolkit of CUDA 12.4 or later");
-#endif
 }
 
 }  // namespace warpladder::bench
