@@ -10,7 +10,7 @@ import re
 
 from render.page import generator
 from render.results import Problem
-from render.words import pretty_shape
+from render.words import power_of_two, pretty_shape
 
 
 def ladder_data(gpu, rungs):
@@ -378,6 +378,90 @@ def draw_graph_chains(pyplot, data):
     return figure
 
 
+def launch_blocks_data(gpu, rungs):
+    """Per kernel and n: block, time with a tile per block relative to the best of the sweep, and
+    what the occupancy API says."""
+    del rungs
+    if not gpu.launch_shapes:
+        return None
+    panels = {}
+    for kernel in ("triad", "iterate", "chase", "small_products", "records", "histogram"):
+        rows = [row for row in gpu.launch_shapes["sweep"] if row["kernel"] == kernel]
+        best = {n: min(row["us"] for row in rows if row["n"] == n) for n in {row["n"] for row in rows}}
+        panels[kernel] = {
+            "occupancy": sorted({(row["block"], 100 * row["occupancy"]) for row in rows}),
+            "lines": {power_of_two(n): [(row["block"], row["us"] / best[n]) for row in rows
+                                        if row["n"] == n and row["grid_kind"] == "one tile"]
+                      for n in sorted(best)}}
+    return {"gpu": gpu.launch_shapes["context"]["gpu"], "panels": panels}
+
+
+def draw_launch_blocks(pyplot, data):
+    figure, grid = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    for axes, (kernel, panel) in zip(grid.flat, data["panels"].items()):
+        blocks, occupancy = zip(*panel["occupancy"])
+        places = range(len(blocks))
+        behind = axes.twinx()
+        behind.bar(places, occupancy, color="#dddddd", width=0.8)
+        behind.set_ylim(0, 100)
+        behind.set_ylabel("occupancy by the API, %", fontsize=7, color="#888888")
+        behind.tick_params(labelsize=7, colors="#888888")
+        behind.spines["right"].set_visible(True)
+        axes.set_zorder(behind.get_zorder() + 1)
+        axes.patch.set_visible(False)
+        for color, (n, points) in zip(("#66ccee", "#ee8866", "#4477aa"), panel["lines"].items()):
+            axes.plot([blocks.index(block) for block, _ in points],
+                      [time for _, time in points], marker="o", markersize=4, color=color,
+                      label=f"n = {n.replace('2^', '$2^{') + '}$' if n.startswith('2^') else n}")
+        axes.set_yscale("log", base=2)
+        axes.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+        axes.minorticks_off()
+        axes.set_ylim(0.9, max(2.2, 1.1 * max(time for points in panel["lines"].values()
+                                             for _, time in points)))
+        axes.set_xticks(places, [str(block) for block in blocks], rotation=60, fontsize=7)
+        axes.set_title(kernel, fontsize=9)
+        axes.legend(fontsize=7, loc="upper right")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("time, a tile per block / best of all", fontsize=8)
+    for axes in grid[1]:
+        axes.set_xlabel("threads per block", fontsize=8)
+    figure.suptitle(data["gpu"], fontsize=10)
+    return figure
+
+
+def launch_work_data(gpu, rungs):
+    del rungs
+    if not gpu.launch_shapes:
+        return None
+    panels = {}
+    for row in gpu.launch_shapes["work"]:
+        panel = panels.setdefault(row["kernel"], {})
+        for kind, us in (("n / items threads", "us"), ("256 per multiprocessor", "fixed_us")):
+            panel.setdefault(f"{power_of_two(row['n'])}, {kind}", []).append((row["items"], row[us]))
+    return {"gpu": gpu.launch_shapes["context"]["gpu"], "panels": panels}
+
+
+def draw_launch_work(pyplot, data):
+    figure, each = pyplot.subplots(1, len(data["panels"]), figsize=(11, 4), layout="constrained")
+    for axes, (kernel, lines) in zip(each, data["panels"].items()):
+        for index, (label, points) in enumerate(lines.items()):
+            items, times = zip(*points)
+            axes.plot(items, [time / min(times) for time in times], marker="o", markersize=4,
+                      color=("#ee8866", "#4477aa")[index // 2], linestyle=("-", "--")[index % 2],
+                      label=label)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+        axes.set_xticks(items, [str(one) for one in items])
+        axes.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+        axes.minorticks_off()
+        axes.set_xlabel("elements per thread")
+        axes.set_title(kernel, fontsize=9)
+        axes.legend(fontsize=7)
+    each[0].set_ylabel("time / best of its line")
+    figure.suptitle(data["gpu"], fontsize=10)
+    return figure
+
+
 @dataclasses.dataclass
 class Plot:
     caption: str
@@ -410,6 +494,9 @@ PLOTS = {
                             array_front_door_data("scan", [1, 1.1]), draw_array_front_door),
     "rowwise_columns": Plot("Softmax and norms in % of the copy ceiling over the columns",
                             rowwise_data, draw_rowwise),
+    "launch_blocks": Plot("Time over threads per block, with the occupancy that the API reports",
+                          launch_blocks_data, draw_launch_blocks),
+    "launch_work": Plot("Time over elements per thread", launch_work_data, draw_launch_work),
     "launch_concurrency": Plot("How many small kernels run at once, over the number of streams",
                                concurrency_data, draw_concurrency),
     "launch_graphs": Plot("A chain of kernels in a stream and as a graph", graph_chains_data,

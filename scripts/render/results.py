@@ -89,6 +89,7 @@ class Gpu:
     memory_study: dict | None = None
     reduce_accuracy: dict | None = None
     launch_overheads: dict | None = None
+    launch_shapes: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
         return self.cases.get((topic, rung, shape, mode))
@@ -125,7 +126,8 @@ def add_cases(gpu, path):
 
 # Results that are not cases: the file, and the attribute of Gpu.
 STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
-           "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads"}
+           "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads",
+           "launch_shapes": "launch_shapes"}
 
 
 def read_results(folder):

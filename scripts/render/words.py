@@ -92,6 +92,17 @@ CHINESE = {
     "chain of nodes, no decision": "节点链，不做判断",
     "kernels in a stream, no decision": "流中逐个启动，不做判断",
     "the host reads back and decides": "主机读回结果再判断", "WHILE node": "WHILE 节点",
+    "block": "block", "occupancy": "占用率", "a tile per block": "每 block 一块", "looping": "循环",
+    "`{}`, {} registers per thread:": "`{}`，每线程 {} 个寄存器：", "kernel": "kernel",
+    "suggested: blocks × threads": "建议：block 数 × 线程数", "resident": "驻留",
+    "best of the sweep": "扫描最优", "time x best": "时间 / 最优",
+    "Times the best: geometric mean {}, at most {}.": "与最优之比：几何平均 {}，最大 {}。",
+    "elements per thread": "每线程元素数", "registers": "寄存器",
+    "as many threads as that leaves": "线程数随之减少", "256 per multiprocessor": "每 SM 固定 256 线程",
+    "rows of a product per thread": "每线程负责的行数", "blocks that must fit": "要求驻留的 block 数",
+    "spilled per thread": "每线程溢出", "ballast per block, KiB": "每 block 的占位共享内存（KiB）",
+    "resident there": "此时驻留", "most that a block size allows": "各 block 大小可达的最高占用率",
+    "worst of the sweep, x best": "扫描最差 / 最优",
     "removed": "删除", "weakened": "放宽", "redundant": "多余", "survives": "存活",
 }  # fmt: skip
 
