@@ -74,11 +74,15 @@ struct give_up_after {
 template <class Limit>
 class basic_grid_barrier {
  public:
-  __device__ explicit basic_grid_barrier(unsigned* word, Limit limit = {})
-      : word_(word), limit_(limit) {
+  __device__ explicit basic_grid_barrier(unsigned* word, Limit limit = {}) : limit_(limit) {
+    if (!leads_block()) return;
+    word_ = word;
     // Whoever reads before it arrives reads the sense of this barrier: the bit cannot flip until
     // every block has arrived.
-    if (leads_block()) sense_ = load_relaxed(word_) & sense_bit;
+    sense_ = load_relaxed(word_) & sense_bit;
+    // Cooperative groups' own trick: the addends of all blocks make 2^31 together. The last
+    // arrival, whichever it is, flips the highest bit and leaves zeros below it: nothing is reset.
+    addend_ = block_of_grid() == 0 ? sense_bit - (blocks_of_grid() - 1) : 1;
   }
 
   /// True once all blocks have arrived. False, in all threads of the block and at this and all
@@ -97,12 +101,7 @@ class basic_grid_barrier {
   /// Every arrive() is followed by its wait().
   __device__ void arrive() {
     __syncthreads();  // makes what the block has written part of the release
-    if (leads_block() && !is_given_up()) {
-      // Cooperative groups' own trick: the addends of all blocks make 2^31 together. The last
-      // arrival, whichever it is, flips the highest bit and leaves zeros below it: nothing is
-      // reset.
-      add_release(word_, block_of_grid() == 0 ? sense_bit - (blocks_of_grid() - 1) : 1);
-    }
+    if (leads_block() && !is_given_up()) add_release(word_, addend_);
   }
 
   /// What sync() returns.
@@ -167,8 +166,10 @@ class basic_grid_barrier {
     return count < sense_bit / 2 ? count : count - (sense_bit - blocks_of_grid());
   }
 
-  unsigned* word_;
-  unsigned sense_ = 0;     // of the word until the barrier opens; known to the leader alone
+  // Known to the leader alone: where to add, what, and the sense of the word until the barrier
+  // opens. (If all lanes knew word_ and addend_, the compiler would first sum over the warp.)
+  unsigned* word_ = nullptr;
+  unsigned addend_ = 0, sense_ = 0;
   unsigned barriers_ = 0;  // passed so far, for the report
   [[no_unique_address]] Limit limit_;
 };

@@ -58,6 +58,10 @@ __device__ inline void report(const problem& p, unsigned long long wrong) {
 /// rung.
 template <class Barrier>
 __device__ void run_rounds(const problem& p, Barrier barrier) {
+  if (p.board == nullptr) {  // a loop of its own: what is timed is the barrier
+    for (std::uint32_t round = 0; round < p.rounds; ++round) barrier(round);
+    return;
+  }
   unsigned long long wrong = 0;
   for (std::uint32_t round = 0; round < p.rounds; ++round) {
     write_token(p, round);
