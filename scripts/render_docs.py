@@ -5,7 +5,7 @@
 Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>_bench writes them
        benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
                                     reduce_accuracy.json, launch_overheads.json,
-                                    launch_shapes.json
+                                    grid_sync_study.json, launch_shapes.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -33,6 +33,10 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   launch/durations, launch/events, launch/events_between, launch/event_waits, launch/resolution,
   launch/graphs, launch/branches, launch/updates, launch/device_graphs, launch/conditional,
   launch/loops, launch/nested, launch/dependent              what launch_overheads has measured
+  grid_sync/ladder SHAPE STEPS, grid_sync/rung RUNG [SHAPE...], grid_sync/cost THREADS STEPS,
+  grid_sync/answer                                           microseconds per barrier
+  grid_sync/soak, grid_sync/parts, grid_sync/stragglers, grid_sync/oversubscription
+                                                             what grid_sync_study has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
   launch_shapes/answer, launch_shapes/registers, launch_shapes/shared
                                     what launch_shapes has measured; a KERNEL is one of
@@ -41,7 +45,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
                                     memory_transposes, memory_strided, reduce_ladder,
                                     reduce_front_door, scan_ladder, scan_front_door,
                                     rowwise_columns, launch_blocks, launch_work,
-                                    launch_concurrency or launch_graphs
+                                    launch_concurrency, launch_graphs,
+                                    grid_sync_cost or grid_sync_waits
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
 A plot is drawn again only if its data or its drawing code have changed: it carries the hash of
@@ -56,8 +61,8 @@ import pathlib
 import re
 import sys
 
-from render import (arrays, counters, gemm_studies, ladders, launch_overheads,  # noqa: F401
-                    launch_shapes, memory_study)
+from render import (arrays, counters, gemm_studies, grid_sync, ladders,  # noqa: F401
+                    launch_overheads, launch_shapes, memory_study)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

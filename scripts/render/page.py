@@ -38,10 +38,10 @@ GENERATORS = {}
 
 
 def generator(name):
-    """TOPIC/... stands for one generator per topic, which it gets as an argument."""
+    """TOPIC/... stands for one generator per topic with rates, which it gets as an argument."""
     def register(function):
         if name.startswith("TOPIC/"):
-            for topic in TOPICS:
+            for topic in (one for one in TOPICS if not TOPICS[one].is_latency):
                 GENERATORS[name.replace("TOPIC", topic)] = functools.partial(function, topic=topic)
         else:
             GENERATORS[name] = function

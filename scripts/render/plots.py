@@ -378,6 +378,76 @@ def draw_graph_chains(pyplot, data):
     return figure
 
 
+def barrier_cost_data(gpu, rungs):
+    """Lines of (blocks, microseconds) per rung and mode, of blocks of 256 threads."""
+    lines = {}
+    for rung in rungs["grid_sync"]:
+        for mode in ("stream", "graph"):
+            cases = [case for case in gpu.cases_of(rung.full_name, "grid_sync")
+                     if case.shape.endswith("x256") and case.mode == mode]
+            if cases:
+                name = rung.full_name + (", as a graph" if mode == "graph" else "")
+                lines[name] = sorted((case.size, case["median_us"]) for case in cases)
+                context = cases[0].context
+    return {"gpu": context["gpu"], "lines": lines} if lines else None
+
+
+def draw_barrier_cost(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4.6))
+    colors = pyplot.get_cmap("tab10")
+    looks = {"00": ("#cc6677", "-"), "08": ("#4477aa", "-")}
+    for index, (name, points) in enumerate(data["lines"].items()):
+        color, style = looks.get(name[:2], (colors(index % 10), "--"))
+        axes.plot(*zip(*points), marker="o", markersize=3, color=color, linestyle=style,
+                  linewidth=2 if name[:2] in looks else 1.1, label=name)
+    blocks = sorted({count for points in data["lines"].values() for count, _ in points})
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(blocks, [str(count) for count in blocks], fontsize=8)
+    ticks = [0.5, 0.7, 1, 1.5, 2, 3, 5]
+    axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_xlabel("blocks of 256 threads")
+    axes.set_ylabel("µs per barrier")
+    axes.set_title(f"Barriers across a grid, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def barrier_waits_data(gpu, rungs):
+    del rungs
+    study = gpu.grid_sync_study
+    if not study:
+        return None
+    lines = {}
+    for row in study["waits"]:
+        line = lines.setdefault(pretty_shape(row["grid"]), {"points": [], "chosen": None})
+        if row.get("chosen"):
+            line["chosen"] = (row["wait_clocks"], row["us"])
+        else:
+            line["points"].append((row["wait_clocks"], row["us"]))
+    return {"gpu": study["context"]["gpu"], "lines": lines}
+
+
+def draw_barrier_waits(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    for index, (grid, line) in enumerate(data["lines"].items()):
+        axes.plot(*zip(*line["points"]), marker="o", markersize=2.5, color=f"C{index}",
+                  linewidth=1.1, label=grid)
+        if line["chosen"]:
+            axes.plot(*line["chosen"], marker="D", markersize=7, color=f"C{index}",
+                      markeredgecolor="#222222", linestyle="none")
+    axes.plot([], [], marker="D", markersize=7, color="white", markeredgecolor="#222222",
+              linestyle="none", label="what grid_barrier waits")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("clocks between the arrival and the first poll")
+    axes.set_ylabel("µs per barrier")
+    axes.set_title(f"release, wait, relaxed polls, one fence, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
 def launch_blocks_data(gpu, rungs):
     """Per kernel and n: block, time with a tile per block relative to the best of the sweep, and
     what the occupancy API says."""
@@ -494,6 +564,10 @@ PLOTS = {
                             array_front_door_data("scan", [1, 1.1]), draw_array_front_door),
     "rowwise_columns": Plot("Softmax and norms in % of the copy ceiling over the columns",
                             rowwise_data, draw_rowwise),
+    "grid_sync_cost": Plot("Microseconds per barrier over the blocks of the grid",
+                           barrier_cost_data, draw_barrier_cost),
+    "grid_sync_waits": Plot("Microseconds per barrier over the clocks before the first poll",
+                            barrier_waits_data, draw_barrier_waits),
     "launch_blocks": Plot("Time over threads per block, with the occupancy that the API reports",
                           launch_blocks_data, draw_launch_blocks),
     "launch_work": Plot("Time over elements per thread", launch_work_data, draw_launch_work),

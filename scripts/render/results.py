@@ -17,6 +17,7 @@ class Topic:
     usual_shapes: list  # of the row of a rung
     front_doors: dict  # as the benchmark calls them -> idea
     vendors: dict  # first digits of steps, or front doors -> whose time is compared with ours
+    is_latency: bool = False  # no rates: its tables are its own
 
     def vendor_of(self, rung):
         who = rung.split("/")[-1]  # without the type
@@ -28,6 +29,7 @@ TOPICS = {
         r"\d+x\d+x\d+(xb\d+)?", "64x64x64",
         ["1024x1024x1024", "2048x2048x2048", "4096x4096x4096", "8192x8192x8192"],
         {"run": "the front door, which chooses among the rungs"}, {"": "cuBLAS"}),
+    "grid_sync": Topic(r"\d+x\d+", "132x256", [], {}, {"": "grid.sync()"}, is_latency=True),
     "memory": Topic(
         r"\d+x\d+(\+\d+)?(@\d+)?|\d+particles|\d+of\d+", "8192x8192",
         ["1024x1024", "8192x8192", "16384x16384", "8191x8193", "8192x8191+1", "8192x8192@1",
@@ -88,6 +90,7 @@ class Gpu:
     latency: dict | None = None
     memory_study: dict | None = None
     reduce_accuracy: dict | None = None
+    grid_sync_study: dict | None = None
     launch_overheads: dict | None = None
     launch_shapes: dict | None = None
 
@@ -117,7 +120,8 @@ def add_cases(gpu, path):
         if len(parts) not in (4, 5) or parts[0] not in TOPICS:
             raise Problem(f"{path}: cannot read the case name {name}")
         mode = parts[4] if len(parts) == 5 else "stream"
-        rung = parts[2] if parts[1] == "f32" else f"{parts[1]}/{parts[2]}"
+        usual_type = "barrier" if TOPICS[parts[0]].is_latency else "f32"
+        rung = parts[2] if parts[1] == usual_type else f"{parts[1]}/{parts[2]}"
         key = (parts[0], rung, parts[3], mode)
         if key in gpu.cases:
             raise Problem(f"{path}: {name} has been measured twice; keep one")
@@ -127,7 +131,8 @@ def add_cases(gpu, path):
 # Results that are not cases: the file, and the attribute of Gpu.
 STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
            "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads",
-           "launch_shapes": "launch_shapes"}
+           "launch_shapes": "launch_shapes",
+           "grid_sync_study": "grid_sync_study"}
 
 
 def read_results(folder):
@@ -137,7 +142,7 @@ def read_results(folder):
         for path in sorted(gpu_folder.glob("*.json")):
             if path.stem in STUDIES:
                 setattr(gpu, STUDIES[path.stem], read_json(path))
-            elif path.stem.split("_")[0] in TOPICS:
+            elif any(f"{path.stem}_".startswith(f"{topic}_") for topic in TOPICS):
                 add_cases(gpu, path)
         gpus.append(gpu)
     return gpus
