@@ -16,10 +16,12 @@ topic memory_topic();
 topic reduce_topic();
 topic scan_topic();
 topic rowwise_topic();
+topic solver_topic();
 
 const std::vector<topic>& topics() {
   static const std::vector<topic> all{gemm_topic(),   grid_sync_topic(), memory_topic(),
-                                      reduce_topic(), scan_topic(),      rowwise_topic()};
+                                      reduce_topic(), scan_topic(),      rowwise_topic(),
+                                      solver_topic()};
   return all;
 }
 
