@@ -111,7 +111,8 @@ struct candidate {
 
 /// How to launch `kernel` for `n` elements on the calling thread's current device. Answers from
 /// attributes of kernel and device, with up to ten calls of the occupancy API: allocates nothing on
-/// the device, synchronises nothing, legal under stream capture. Ask once and keep the answer.
+/// the device and synchronises nothing; legal under stream capture once the kernel is loaded, which
+/// the first question or launch does. Ask once and keep the answer.
 /// Where options ask for more than 48 KiB of dynamic shared memory, the kernel is opted in to it.
 /// Refused with a reason: no kernel (cudaErrorInvalidDeviceFunction); n < 0, items < 1, max_block <
 /// 32, setup_elements < 0, more shared memory than a block can have, or, where a kernel does not
