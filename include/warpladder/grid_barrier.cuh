@@ -27,16 +27,18 @@ namespace warpladder {
 /// How long a block of grid_barrier::sync() waits before it looks whether all have arrived. The
 /// arrivals and the looks of all blocks meet in one slice of L2, which takes about one in a clock:
 /// who looks too early delays those that are still arriving. So a block leaves the others `clocks`
-/// for their way to L2 and its own way back, one clock per block of the grid, and the more, the
-/// more threads have to meet inside their blocks. Clocks, and the number of multiprocessors in
-/// threads_per_clock, are those of an H100; a wait that is wrong costs time and nothing else.
+/// for their way to L2 and its own way back, and one clock per block of the grid. Where a
+/// multiprocessor has several blocks, the barriers inside them hold each other up, the longer the
+/// more threads they have. The numbers are those of an H100; a wait that is wrong costs time and
+/// nothing else.
 struct grid_barrier_tuning {
-  unsigned clocks = 180;
-  unsigned threads_per_clock = 1280;  ///< of the whole grid: 10 on each of some 130 multiprocessors
+  unsigned clocks = 170;
+  unsigned multiprocessors = 132;
+  unsigned threads_per_clock = 4;  ///< of a block that has company
 
   /// In clocks, for a grid of `blocks` x `threads`.
   __host__ __device__ unsigned wait(unsigned blocks, unsigned threads) const {
-    return clocks + blocks + blocks * threads / threads_per_clock;
+    return clocks + blocks + (blocks > multiprocessors ? threads / threads_per_clock : 0);
   }
 };
 
