@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 #include <warpladder/grid_barrier.cuh>
 
@@ -132,11 +133,11 @@ TEST(grid_barrier, bounded_is_the_same_barrier) {
   EXPECT_EQ(explain(read(report)), "");
 }
 
-/// Block `absent` leaves after `met` barriers; the others notice. Counts the barriers that opened,
-/// and that every thread of a block was told the same.
-__global__ void one_leaves(unsigned* word, grid_barrier_report* report, unsigned absent,
-                           unsigned met, unsigned* opened) {
-  bounded_grid_barrier barrier(word, {report, 3000});
+/// Block `absent` leaves after `met` barriers; the others notice. Counts the threads for which
+/// each barrier opened.
+__global__ void one_leaves(unsigned* word, give_up_after limit, unsigned absent, unsigned met,
+                           unsigned* opened) {
+  bounded_grid_barrier barrier(word, limit);
   for (unsigned i = 0; i < met + 3; ++i) {
     if (blockIdx.x == absent && i == met) return;
     if (barrier.sync()) atomicAdd(opened + i, 1);
@@ -146,31 +147,30 @@ __global__ void one_leaves(unsigned* word, grid_barrier_report* report, unsigned
 TEST(grid_barrier, bounded_reports_a_block_that_does_not_come) {
   if (!why_no_device().empty()) GTEST_SKIP() << why_no_device();
   constexpr unsigned blocks = 6, threads = 64;
-  for_each_schedule(3, [&](const std::string& order) {
-    SCOPED_TRACE(order);
-    for (const unsigned absent : {0u, 3u, 5u}) {
-      for (const unsigned met : {0u, 1u, 2u}) {
-        SCOPED_TRACE("block " + std::to_string(absent) + " leaves at " + std::to_string(met));
-        const auto word = zeros<unsigned>(1), opened = zeros<unsigned>(met + 3);
-        const auto on_device = zeros<grid_barrier_report>(1);
-        ASSERT_EQ(run_resident({.grid = blocks, .block = threads}, one_leaves, word.data(),
-                               on_device.data(), absent, met, opened.data()),
-                  cudaSuccess)
-            << "the kernel has to end by itself";
-        const grid_barrier_report report = read(on_device);
-        EXPECT_EQ(report.given_up, 1u);
-        EXPECT_NE(report.block, absent);
-        EXPECT_LT(report.block, blocks);
-        EXPECT_EQ(report.barrier, met);
-        EXPECT_EQ(report.blocks, blocks);
-        EXPECT_GE(report.arrived, 1u);
-        EXPECT_LE(report.arrived, blocks - 1);
-        for (unsigned i = 0; i < met + 3; ++i)
-          EXPECT_EQ(read(opened, i), i < met ? blocks * threads : 0u) << "barrier " << i;
-        const std::string words = explain(report);
-        EXPECT_NE(words.find("block " + std::to_string(report.block) + " "), words.npos) << words;
-        EXPECT_NE(words.find("of 6 blocks"), words.npos) << words;
-      }
+  // On a busy CPU blocks are late by tens of milliseconds, and a poll takes a microsecond.
+  constexpr unsigned polls = on_gpu ? 3000 : 100'000;
+  for_each_schedule(1, [&](const std::string& order) {
+    for (const auto& [absent, met] : {std::pair{0u, 1u}, {3u, 0u}, {5u, 2u}}) {
+      SCOPED_TRACE(order + ", block " + std::to_string(absent) + " leaves at " +
+                   std::to_string(met));
+      const auto word = zeros<unsigned>(1), opened = zeros<unsigned>(met + 3);
+      const auto on_device = zeros<grid_barrier_report>(1);
+      ASSERT_EQ(run_resident({.grid = blocks, .block = threads}, one_leaves, word.data(),
+                             give_up_after{on_device.data(), polls}, absent, met, opened.data()),
+                cudaSuccess)
+          << "the kernel has to end by itself";
+      const grid_barrier_report report = read(on_device);
+      EXPECT_EQ(report.given_up, 1u);
+      EXPECT_NE(report.block, absent);
+      EXPECT_LT(report.block, blocks);
+      EXPECT_EQ(report.barrier, met);
+      EXPECT_EQ(report.blocks, blocks);
+      EXPECT_EQ(report.arrived, blocks - 1);
+      for (unsigned i = 0; i < met + 3; ++i)
+        EXPECT_EQ(read(opened, i), i < met ? blocks * threads : 0u) << "barrier " << i;
+      const std::string words = explain(report);
+      EXPECT_NE(words.find("block " + std::to_string(report.block) + " "), words.npos) << words;
+      EXPECT_NE(words.find("5 of 6 blocks"), words.npos) << words;
     }
   });
 }

@@ -255,8 +255,7 @@ void bad_workspace(const rung& how) {
 void too_large(const rung& how) {
   const stream queue;
   const bool may_exceed = how.info.name == "relaunch" || how.info.name == "dependent_launch";
-  const unsigned blocks = on_gpu ? 100'000 : 5000;
-  const operands on({.blocks = blocks, .threads = 1, .rounds = 2});
+  const operands on({.blocks = on_gpu ? 20'000u : 5000u, .threads = 1, .rounds = 2});
   EXPECT_EQ(bool(how.supports(on.posed())), may_exceed);
   const lent_workspace workspace(how.workspace_bytes(on.posed()));
   on.upload();

@@ -1095,6 +1095,12 @@ TEST(Device, DescribesItself) {
   ASSERT_EQ(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, nothing, 32, 48 * 1024),
             cudaSuccess);
   EXPECT_EQ(blocks, 4);
+  cudaLaunchAttribute four{cudaLaunchAttributeClusterDimension, {}};
+  four.val.clusterDim = {4, 1, 1};
+  const cudaLaunchConfig_t of_1024{dim3(4), dim3(1024), 0, nullptr, &four, 1};
+  int clusters = 0;
+  ASSERT_EQ(cudaOccupancyMaxActiveClusters(&clusters, nothing, &of_1024), cudaSuccess);
+  EXPECT_EQ(clusters, 2 * simt::current_options().sm_count / 4);
   cudaFuncAttributes attributes;
   ASSERT_EQ(cudaFuncGetAttributes(&attributes, reverse_block<true>), cudaSuccess);
   EXPECT_EQ(attributes.sharedSizeBytes, 1024u);

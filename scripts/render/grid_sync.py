@@ -100,8 +100,8 @@ def answer(page):
             return None
         low, high = (pick(cases, key=lambda case: case["median_us"]) for pick in (min, max))
         worst, best = (pick(cases, key=lambda case: case["vendor_ratio"]) for pick in (min, max))
-        text = page.say("grid_barrier: {} µs ({}) to {} µs ({}); times as fast as grid.sync(): "
-                        "{} ({}) to {} ({})")
+        text = page.say("`warpladder::grid_barrier`: {} µs ({}) to {} µs ({}) per barrier, "
+                        "{} ({}) to {} ({}) times as fast as `grid.sync()`.")
         return text.format(
             microseconds(low), pretty_shape(low.shape), microseconds(high),
             pretty_shape(high.shape), ratio(worst["vendor_ratio"]), pretty_shape(worst.shape),
@@ -164,5 +164,6 @@ def oversubscription_table(page):
     return study_table(page, lambda study: (
         ["blocks × threads", "resident", "`launch_resident` says", "bounded barrier", "after"],
         [[pretty_shape(row["grid"]), str(row["resident"]), f"`{row['launch_resident']}`",
-          f"gives up, {row['arrived']} arrived" if row["given_up"] else "opens",
+          page.say("gives up, {} arrived").format(row["arrived"]) if row["given_up"]
+          else page.say("opens"),
           f"{number(row['ms'])} ms"] for row in study["oversubscription"]], "lrllr"))

@@ -34,6 +34,15 @@ CHINESE = {
     "global store, sectors per request": "全局写：每请求扇区",
     "shared load, wavefronts per request": "共享读：每请求波前",
     "shared store, wavefronts per request": "共享写：每请求波前",
+    "µs per barrier": "每次屏障（µs）", "x grid.sync()": "相对 grid.sync()",
+    "as a graph, µs": "graph 重放（µs）", "blocks × threads": "block 数 × 线程数",
+    "threads per block": "线程/block", "resident": "可同时驻留",
+    "`launch_resident` says": "`launch_resident` 返回", "bounded barrier": "带上限的屏障",
+    "after": "耗时", "gives up, {} arrived": "放弃等待，已到 {} 个", "opens": "正常通过",
+    "`warpladder::grid_barrier`: {} µs ({}) to {} µs ({}) per barrier, "
+    "{} ({}) to {} ({}) times as fast as `grid.sync()`.":
+        "`warpladder::grid_barrier`：每次屏障 {} µs（{}）至 {} µs（{}），"
+        "速度是 `grid.sync()` 的 {} 倍（{}）至 {} 倍（{}）。",
     "mutant": "变异", "change": "改动", "verdict": "结果", "proof": "证明",
     "launched": "启动方式", "enqueued one by one": "逐个入队",
     "queued before": "预先排好队", "call and wait": "调用并等待", "call": "调用",
