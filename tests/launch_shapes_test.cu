@@ -426,6 +426,22 @@ TEST_F(launch_advice, takes_what_shared_memory_allows) {
   EXPECT_DOUBLE_EQ(one.occupancy, 0.75);
 }
 
+TEST_F(launch_advice, wants_company) {
+  // Four blocks fit, whatever their size.
+  const of_size device(132);
+  const advice one = legal(records().kernel, 1 << 26, {.shared_bytes = 50000});
+  EXPECT_EQ(one.block, 512u);
+  EXPECT_DOUBLE_EQ(one.occupancy, 1.0);
+}
+
+TEST_F(launch_advice, prefers_four_blocks_to_two_of_twice_the_size) {
+  // Blocks of 256 and of 128 both allow 512 threads.
+  const of_size device(132);
+  const advice one = legal(records().kernel, 1 << 26, {.shared_bytes_per_thread = 440});
+  EXPECT_EQ(one.block, 128u);
+  EXPECT_EQ(one.blocks_per_multiprocessor, 4);
+}
+
 TEST_F(launch_advice, lets_few_large_blocks_loop_where_a_block_is_expensive) {
   const of_size device(132);
   const advice many = legal(histogram(), 1 << 26);
@@ -437,9 +453,14 @@ TEST_F(launch_advice, lets_few_large_blocks_loop_where_a_block_is_expensive) {
 
 TEST_F(launch_advice, leaves_room_in_l1) {
   const of_size device(132);
-  const advice one = legal(chase<1>(), 1 << 20);
-  EXPECT_LE(one.blocks_per_multiprocessor * one.block * 256, 228u * 1024 / 2) << describe(one);
-  EXPECT_LE(one.grid, 132u * unsigned(one.blocks_per_multiprocessor));
+  for (const std::int64_t n : {1 << 17, 1 << 20}) {
+    const advice one = legal(chase<1>(), n);
+    EXPECT_LE(one.blocks_per_multiprocessor * one.block * 256, 228u * 1024 / 2) << describe(one);
+    EXPECT_LE(one.grid, 132u * unsigned(one.blocks_per_multiprocessor));
+    const std::int64_t rounds = ceil_div(n, std::int64_t{one.grid} * one.block);
+    EXPECT_LE(double(one.blocks_per_multiprocessor * rounds * one.block), 1.1 * double(n) / 132)
+        << "the last round is not full: " << describe(one);
+  }
 }
 #endif
 
