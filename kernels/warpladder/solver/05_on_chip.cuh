@@ -3,20 +3,22 @@
 // 05 on_chip. Before: every value went to L2 and back in every step, 8 bytes per cell.
 //
 // Idea: the cells stay in registers, 256 KiB of each multiprocessor. A block has a band of rows
-// with all their columns, a thread a patch of it, say 4 columns x 16 rows. Neighbours to the left
+// with all their columns, a thread a patch of it, say 8 columns x 16 rows. Neighbours to the left
 // and right are in the next lane (a shuffle), at the rim of a warp in shared memory; above and
 // below they are the thread's own, but for the two rows at the rim of the band, which go through
 // global memory: two per band and step, with a grid_barrier between writing and reading.
-// Traffic: 2048^2 are 128 bands of 16 rows, so an eighth of the rows are written and read: 1 byte
-// per cell and step instead of 8. Arithmetic: 5 per cell, 31800 cells of a multiprocessor at 128
-// per clock are 1240 clocks, 0.7 us; shuffles and selects add a third.
+// Traffic: 2048^2 are 128 bands of 16 rows: an eighth of the rows is written and read, 1 byte per
+// cell and step instead of 8. Arithmetic: 5 per cell, of a multiprocessor's 32768 cells at 128 per
+// clock 1280 clocks; with shuffles, edges and moves there are 6.2 instructions per cell, 1600
+// clocks, 0.9 us.
 // Latency: the barrier, 0.85 us, and a round trip to L2 to fetch the rows, 0.3 us. 256^2 has 2 rows
 // per band and next to no arithmetic: 1.3 us per step. 2048^2: 2.2 us, where 01 takes 8.
 // Two places for rows take turns: who writes step s + 2 has passed the barrier of s + 1, where all
 // arrived after they had read s. So one barrier per step is enough.
-// Limits: 128 registers per thread hold 64 cells; 2560^2 takes the widest and tallest patches,
-// 8 x 20. Larger does not fit on chip, and supports() says no.
-// Limited by: the barrier, at which 132 bands wait for all though each needs two -> 06 neighbours.
+// Limits: 8 warps have 255 registers per thread, of which 162 hold cells: 9 columns x 18 rows, on
+// 132 multiprocessors 2306 columns x 2378 rows. Longer rows take 12 warps of 168 registers, 3074 x
+// 1586. Beyond, supports() says no.
+// Limited by: the barrier, at which 128 bands wait for all though each needs two -> 06 neighbours.
 #pragma once
 
 #include <cstddef>

@@ -4,11 +4,11 @@
 // reads at once.
 //
 // Idea: make it there. Who needs p of a cell or of its neighbours computes r + beta * (old p), so
-// that a cell's direction is computed up to five times and no kernel has to wait for it. The new p
-// is written beside the old one: neighbours still read that. Two kernels per iteration. Traffic: r,
-// p read, p, q written; x, p, r, q read, x, r written: 10 accesses instead of 11; the neighbours'
-// come from L1. Latency: two launches instead of three, 5 us. Limited by: launches. Two is the
-// least, with two dot products each of which all wait for
+// that a cell's direction is computed up to four times and no kernel has to wait for it. The new p
+// is written beside the old one: neighbours still read that. Two kernels per iteration.
+// Traffic: r, p read, p, q written; x, p, r, q read, x, r written: 10 accesses instead of 11; the
+// neighbours' come from L1. Latency: two launches instead of three, 5 us.
+// Limited by: launches. Two is the least, with two dot products, for each of which all wait for all
 // -> 13 cg_grid_sync.
 #pragma once
 

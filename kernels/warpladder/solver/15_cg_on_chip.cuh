@@ -7,15 +7,18 @@
 // Through global memory go each band's share of the dot products, and the two rows at the rim of
 // the band. The neighbours' rows of r are sent and not those of p, at the same barrier as r.r:
 // every band keeps its neighbours' p and makes the next one itself, with the same beta and the same
-// bits. So two barriers per iteration are enough. Traffic: two rows of a band, at 1024^2 a fourth
-// of the cells, 4 bytes written and 4 read: 2 bytes per cell instead of 40. Shared memory: x and r
-// read and written, 16 bytes per cell: at 1536^2 17900 cells of a multiprocessor, 2240 clocks, 1.3
-// us; arithmetic 10 per cell, 1400 clocks, 0.8 us. Latency: two barriers of 0.85 us, twice the
-// shares from L2 (0.3 us) and the additions within the block (0.4 us): 3.1 us per iteration at
-// 256^2, 5 us at 1536^2. One place for everything is enough: what is written before one of the two
-// barriers is read behind it, and written again behind the other one. Limits: 16 bytes per cell, 48
-// cells of 384 threads at most: 1536 columns and 132 bands of 12 rows. Limited by: latency, of
-// which the barriers and their fences are more than half -> 16 cg_tagged.
+// bits. So two barriers per iteration are enough.
+// Traffic: two rows of a band, at 1024^2 a fourth of the cells, 4 bytes written and 4 read: 2 bytes
+// per cell instead of 40. Shared memory: x and r read and written, 16 bytes per cell: at 1536^2
+// 18400 cells of a multiprocessor, 2300 clocks, 1.3 us; some 12 instructions per cell, 1730 clocks,
+// 1 us.
+// Latency: two barriers of 0.85 us, twice the shares from L2 (0.3 us) and the additions within the
+// block (0.4 us): 3.1 us per iteration at 256^2, 5.5 us at 1536^2.
+// Two places for shares take turns from sum to sum, one is enough for the rows: what is written
+// before a barrier is read behind it, and written again behind the next one.
+// Limits: 16 bytes per cell, 48 cells of 384 threads at most: 1536 columns and 132 bands of 12
+// rows. Longer rows take 512 threads and 8 rows, 2048 columns x 1056 rows.
+// Limited by: latency, of which the barriers and their fences are more than half -> 16 cg_tagged.
 #pragma once
 
 #include <cstddef>

@@ -3,21 +3,22 @@
 // 16 cg_tagged. Before: two barriers per iteration, each with a release that waits for all writes,
 // and shares that are fetched behind it.
 //
-// Idea: words of 64 bits that say which sum, or which iteration, they belong to, as in 07: nothing
-// to wait for but the data. A dot product: every band stores its share in a word of block 0, which
-// polls them all, adds them in order and stores the sum in a word per band; every band polls its
-// own. (All reading all shares would save one trip, but 132 blocks that poll 132 words each keep L2
-// from delivering them.) The rows of r are on their way while r.r is added up. Latency: within the
-// block 0.2 us, a share is seen 0.3 us after its store, 0.2 us to add them, the sum is seen 0.3 us
-// later, and a poll that came too early costs up to 0.26 us: 1.1 us per dot product instead
-// of 1.5, 2.3 us per iteration at 256^2, 4 us at 1536^2. One place per word is enough. Band b
-// stores its next share after it has seen the sum of the last one, for which block 0 has read its
-// last share; and block 0 stores b's next sum after it has read b's next share, which b stores
-// after it has read the last sum. Rows of r: b stores the next ones behind the next sum p.q, to
-// which its neighbours give their share after they have read the last ones. Memory begins as zeros,
-// numbers with 1. Limited by: two sums, one after the other. Forms of the method with one
-// (Chronopoulos and Gear, "s-step iterative methods for symmetric linear systems", 1989) carry two
-// more vectors along.
+// Idea: words of 64 bits that say which sum they belong to, as in 07: nothing to wait for but the
+// data. A dot product: every band stores its share in a word for block 0, which polls them all,
+// adds them in order and stores the sum in a word per band; every band polls its own. (All reading
+// all shares would save one trip, but 132 blocks that poll 132 words each keep L2 from delivering
+// them.) The rows of r are on their way while r.r is added up.
+// Latency: within the block 0.2 us, a share is seen 0.3 us after its store, 0.2 us to add them, the
+// sum is seen 0.3 us later, and a poll that came too early costs up to 0.26 us: 1.1 us per dot
+// product instead of 1.5, 2.3 us per iteration at 256^2, 4.5 us at 1536^2.
+//
+// One place per word is enough. Band b stores its next share after it has seen the sum of the last
+// one, for which block 0 had read its last share; and block 0 stores b's next sum after it has read
+// b's next share, which b stores after it has read the last sum. Rows of r: b stores the next ones
+// behind the next sum p.q, to which its neighbours give their share after they have read the last
+// ones. Memory begins as zeros, numbers with 1: nothing stale can be mistaken.
+// Limited by: two sums, one after the other. Forms of the method with one (Chronopoulos and Gear,
+// "s-step iterative methods for symmetric linear systems", 1989) carry two more vectors along.
 #pragma once
 
 #include <cstddef>
@@ -69,21 +70,10 @@ class tagged_together {
     }
 
     __device__ float sum_and_swap(float part, typename Band::shared& with, Band& mine) {
-      tagged_word* const first = grid.rows_.of_thread(0, Band::width);
-      tagged_word* const last = first + grid.rows_.columns;
-#pragma unroll
-      for (int j = 0; j < Band::width; ++j) {
-        store_relaxed(first + 32 * j, tagged(mine.q[0][j], number));
-        store_relaxed(last + 32 * j, tagged(mine.q[Band::rows - 1][j], number));
-      }
       const unsigned tag = number;
+      tell_edges(grid.rows_, 0, tag, mine.q[0], mine.q[Band::rows - 1]);
       const float all = sum(part, with);
-#pragma unroll
-      for (int j = 0; j < Band::width; ++j) {
-        if (blockIdx.x > 0) mine.r_above[j] = wait_for(first - grid.rows_.columns + 32 * j, tag);
-        if (blockIdx.x + 1 < gridDim.x)
-          mine.r_below[j] = wait_for(last + grid.rows_.columns + 32 * j, tag);
-      }
+      await_edges(grid.rows_, 0, tag, mine.r_above, mine.r_below);
       return all;
     }
 

@@ -2,14 +2,17 @@
 //
 // The heat equation on chip: a block holds a band of neighbouring rows, all their columns, in
 // registers for as long as the steps last. How bands tell each other their outermost rows is what
-// the rungs 05 to 07 differ in: a Halo, with
+// the rungs 05 to 07 differ in. A Halo is
+//
 //   static std::size_t bytes(int bands, int columns);   // of its memory
-//   static std::size_t zeroed(int bands, int columns);  // of these, from the front, before a
-//   launch Halo(void* memory, int bands, int columns) template <class Band> struct in_block { //
-//   made by every thread from the Halo
-//     __device__ void swap(int step, Band& mine);       // rows after `step` steps: own out, others
-//     in
+//   static std::size_t zeroed(int bands, int columns);  // of these, from the front, at the start
+//   Halo(void* memory, int bands, int columns)
+//   template <class Band>
+//   struct in_block {  // made from the Halo by every thread of a block
+//     // Tells the neighbours this band's outer rows after `step` steps, fetches theirs.
+//     __device__ void swap(int step, Band& mine);
 //   };
+//
 // columns: of a block, whole patches and whole warps, without the rim.
 #pragma once
 
@@ -46,35 +49,34 @@ struct band {
     const int cols_left = up_to(Width, p.cols - col);
     inner_rows = up_to(Rows, p.rows - 1 - row);
     inner_cols = up_to(Width, p.cols - 1 - col);
-    const float* from = p.in + (row - 1) * p.ld_in + col;
-    const auto load_row = [&](float(&to)[Width], bool exists) {
+    const auto load_row = [&](float(&to)[Width], std::int64_t from, bool exists) {
 #pragma unroll
-      for (int j = 0; j < Width; ++j) to[j] = exists && j < cols_left ? from[j] : 0;
-      from += p.ld_in;
+      for (int j = 0; j < Width; ++j)
+        to[j] = exists && j < cols_left ? p.in[from * p.ld_in + col + j] : 0;
     };
-    load_row(above, true);
+    load_row(above, row - 1, true);
 #pragma unroll
-    for (int i = 0; i < Rows; ++i) load_row(u[i], i < rows_left);
-    load_row(below, Rows < rows_left);
+    for (int i = 0; i < Rows; ++i) load_row(u[i], row + i, i < rows_left);
+    load_row(below, row + Rows, Rows < rows_left);
 
     // The left rim, and the right one if the block is full to its last column.
     const int beyond = int(blockDim.x) / 32 + 1;
     const bool is_full = 1 + int(blockDim.x) * Width < p.cols;
     for (int i = int(threadIdx.x); i < Rows; i += int(blockDim.x)) {
-      const float* const at = p.in + (row + i) * p.ld_in;
-      edges.last[0][0][i] = edges.last[1][0][i] = i < rows_left ? at[0] : 0;
+      const bool exists = i < rows_left;
+      edges.last[0][0][i] = edges.last[1][0][i] = exists ? p.in[(row + i) * p.ld_in] : 0;
       edges.first[0][beyond][i] = edges.first[1][beyond][i] =
-          i < rows_left && is_full ? at[p.cols - 1] : 0;
+          exists && is_full ? p.in[(row + i) * p.ld_in + p.cols - 1] : 0;
     }
   }
 
   __device__ void store(const jacobi_problem& p) const {
-    float* to = p.out + first_row() * p.ld_out + first_col();
+    const std::int64_t row = first_row(), col = first_col();
 #pragma unroll
-    for (int i = 0; i < Rows; ++i, to += p.ld_out) {
+    for (int i = 0; i < Rows; ++i) {
 #pragma unroll
       for (int j = 0; j < Width; ++j) {
-        if (i < inner_rows && j < inner_cols) to[j] = u[i][j];
+        if (i < inner_rows && j < inner_cols) p.out[(row + i) * p.ld_out + col + j] = u[i][j];
       }
     }
   }

@@ -2,14 +2,18 @@
 //
 // Conjugate gradients on chip: a block holds a band of rows of all four vectors for as long as the
 // iterations last, p and q in registers, x and r in shared memory. How the bands add up their dot
-// products and tell each other their outermost rows is what the rungs 15 and 16 differ in:
-//   static std::size_t bytes(int bands, int columns);   // of memory
-//   static std::size_t zeroed(int bands, int columns);  // of these, from the front, before a
-//   launch Together(void* memory, int bands, int columns) template <class Band> struct in_block {
-//   // made by every thread from the above
-//     __device__ float sum(float part, shared&);        // over the grid, equal bits for all
-//     __device__ float sum_and_swap(float part, shared&, Band&);  // and rows of r: own out, others
-//     in
+// products and tell each other their outermost rows is what the rungs 15 and 16 differ in. A
+// Together is
+//
+//   static std::size_t bytes(int bands, int columns);   // of its memory
+//   static std::size_t zeroed(int bands, int columns);  // of these, from the front, at the start
+//   Together(void* memory, int bands, int columns)
+//   template <class Band>
+//   struct in_block {  // made from the Together by every thread of a block
+//     // Adds up all threads' parts; equal bits for everyone.
+//     __device__ float sum(float part, Band::shared& with);
+//     // The same, and on the way tells the neighbours the outer rows of r, fetches theirs.
+//     __device__ float sum_and_swap(float part, Band::shared& with, Band& mine);
 //   };
 #pragma once
 
@@ -51,23 +55,22 @@ struct cg_band {
     };
     inner_rows = up_to(Rows, problem.rows - row);
     inner_cols = up_to(Width, problem.cols - col);
-    const float* from = problem.b + (row - 1) * problem.ld_b + col;
-    const auto load_row = [&](float(&to)[Width], bool exists) {
+    const auto load_row = [&](float(&to)[Width], std::int64_t from, bool exists) {
 #pragma unroll
-      for (int j = 0; j < Width; ++j) to[j] = exists && j < inner_cols ? from[j] : 0;
-      from += problem.ld_b;
+      for (int j = 0; j < Width; ++j)
+        to[j] = exists && j < inner_cols ? problem.b[from * problem.ld_b + col + j] : 0;
     };
-    load_row(above, blockIdx.x > 0);
+    load_row(above, row - 1, blockIdx.x > 0);
     float rr = 0;
 #pragma unroll
     for (int i = 0; i < Rows; ++i) {
-      load_row(p[i], i < inner_rows);
+      load_row(p[i], row + i, i < inner_rows);
       *x_of(i) = make_float4(0, 0, 0, 0);
       *r_of(i) = make_float4(p[i][0], p[i][1], p[i][2], p[i][3]);
 #pragma unroll
       for (int j = 0; j < Width; ++j) rr = fmaf(p[i][j], p[i][j], rr);
     }
-    load_row(below, row + Rows < problem.rows);
+    load_row(below, row + Rows, row + Rows < problem.rows);
 #pragma unroll
     for (int j = 0; j < Width; ++j) r_above[j] = r_below[j] = 0;
     for (int i = int(threadIdx.x); i < Rows; i += int(blockDim.x))
@@ -123,14 +126,14 @@ struct cg_band {
   }
 
   __device__ void store(const cg_problem& problem) const {
-    float* to = problem.x + first_row() * problem.ld_x + first_col();
+    const std::int64_t row = first_row(), col = first_col();
 #pragma unroll
-    for (int i = 0; i < Rows; ++i, to += problem.ld_x) {
+    for (int i = 0; i < Rows; ++i) {
       const float4 x = *x_of(i);
       const float of[] = {x.x, x.y, x.z, x.w};
 #pragma unroll
       for (int j = 0; j < Width; ++j) {
-        if (i < inner_rows && j < inner_cols) to[j] = of[j];
+        if (i < inner_rows && j < inner_cols) problem.x[(row + i) * problem.ld_x + col + j] = of[j];
       }
     }
   }

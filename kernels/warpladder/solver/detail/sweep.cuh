@@ -81,7 +81,7 @@ __device__ __forceinline__ void sweep(const jacobi_problem& p, const sweep_view&
                                       std::int64_t tile) {
   constexpr int cells = sweep_tile::rows_per_thread;
   const sweep_tile mine(p.cols, tile);
-  if (mine.col >= p.cols) return;
+  if (mine.row >= p.rows || mine.col >= p.cols) return;
   const float* const from = view.from + mine.row * view.ld_from + mine.col;
   const bool inner_col = mine.col > 0 && mine.col + 1 < p.cols;
   float column[cells + 2], left[cells], right[cells];
