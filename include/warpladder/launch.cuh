@@ -3,22 +3,21 @@
 // An advisor for launches: how many threads per block, and how many blocks.
 //
 //   const auto shape = warpladder::launch::suggest(my_kernel, n);
-//   if (!shape) return shape.status;              // shape.why says what is wrong
+//   if (!shape) return shape.status;  // shape.why says what is wrong
 //   launch_kernel(my_kernel, {.grid = shape.grid, .block = shape.block, .stream = stream}, ...);
 //
-// It knows the kernel only by its registers, its shared memory and what `options` tell; its rules
+// It knows the kernel only by its registers, its shared memory and what `options` tell. Its rules
 // are few, and docs/launch_shapes.md shows how far behind the best of a sweep they are:
 //
-//   1. A block has enough company: sizes of which at least 9/10 of the most threads can be resident
-//      that any size allows, or of which all blocks are resident anyway. Registers and shared
-//      memory decide what the most is; a kernel that needs many is not asked to need fewer.
-//   2. The busiest multiprocessor has little more to do (1/20) than with the best size. Few
-//   elements
-//      are spread over all multiprocessors before blocks are filled, and the last wave counts.
-//   3. Of what is left, the size nearest to 256; where a block is expensive to begin and to end,
-//   the
-//      largest.
-//   4. One tile of elements per block, and the hardware hands out blocks. Only where blocks are
+//   1. Enough company: sizes that allow 9/10 of the most resident threads that any size allows, or
+//      of which all blocks are resident anyway. Registers and shared memory decide what the most
+//      is; a kernel that needs many is not asked to need fewer.
+//   2. The busiest multiprocessor has at most 1/20 more to do than with the best size. So few
+//      elements are spread over all multiprocessors before blocks are filled, and the last wave
+//      counts.
+//   3. Of what is left, sizes of which four blocks can be resident, so that some work while one
+//      begins or ends; of these the nearest to 256. Where a block is expensive, the largest.
+//   4. A tile of elements per block, and the hardware hands out blocks. Only where blocks are
 //      expensive, or threads compete for L1, as many as are to be resident, and they loop.
 #pragma once
 

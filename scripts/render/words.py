@@ -101,7 +101,7 @@ CHINESE = {
     "chain of nodes, no decision": "节点链，不做判断",
     "kernels in a stream, no decision": "流中逐个启动，不做判断",
     "the host reads back and decides": "主机读回结果再判断", "WHILE node": "WHILE 节点",
-    "block": "block", "occupancy": "占用率", "a tile per block": "每 block 一块", "looping": "循环",
+    "block": "block", "occupancy": "占用率", "a tile per block": "每 block 一块数据", "looping": "循环",
     "`{}`, {} registers per thread:": "`{}`，每线程 {} 个寄存器：", "kernel": "kernel",
     "suggested: blocks × threads": "建议：block 数 × 线程数", "resident": "驻留",
     "best of the sweep": "扫描最优", "time x best": "时间 / 最优",

@@ -7,12 +7,15 @@
 // reads have to go to device memory (about 600 ns) and 62 find their line in L1 (about 20 ns), if
 // it is still there: 2048 resident threads want 512 KB, and L1 has less than 256. Lanes read from
 // 32 lines, which L1 serves one per clock: a warp's list takes it 64 * 32 = 2048 clocks, so 4 to 8
-// warps keep it busy. Predicted: 256 to 512 resident threads, occupancy 12% to 25%, are best; at
-// 100%, which the occupancy API reports for any block from 64 to 512, most reads go to L2 and take
-// half as long again or more. The block that does best without a limit on the grid is the one of 32
-// threads, of which the hardware keeps only 1024 threads. 2^20 lists: 2^15 warps * 2048 clocks /
-// 132, 0.29 ms. Work per thread: two or four lists at a time do what more warps do. More of them
-// need the same L1.
+// warps keep it busy.
+//
+// Predicted: 256 to 512 resident threads, occupancy 12% to 25%, are best; at 100%, which the
+// occupancy API reports for any block from 64 to 512, most reads go to L2 and take half as long
+// again or more. The block that does best without a limit on the grid is the one of 32 threads, of
+// which the hardware keeps only 1024 threads. 2^20 lists: 2^15 warps * 2048 clocks / 132, 0.29 ms.
+//
+// Work per thread: two or four lists at a time do what more warps do. More of them need the same
+// L1.
 #pragma once
 
 #include <warpladder/launch/shipped.cuh>

@@ -6,10 +6,11 @@
 //
 // Traffic: 4 bytes per key; 2^26 keys are 268 MB, 89 us at 3 TB/s. Per block 8 KiB are cleared,
 // read and added by atomics at L2: about 2048 keys' worth. 9 KiB per block (1 is the system's)
-// allow 25 blocks per multiprocessor, so blocks of 32 threads have 800 threads (39%). Predicted: a
-// tile of 8 keys per thread and block of 32 threads costs 9 times what it should; blocks that loop,
-// 2 of 1024 per multiprocessor, pay 264 times for 2^26 keys, 0.8%. Few keys want few blocks: 2^14
-// keys are 8 shares that are worth a block.
+// allow 25 blocks per multiprocessor, so blocks of 32 threads have 800 threads (39%).
+//
+// Predicted: a tile of 8 keys per thread and block of 32 threads costs 9 times what it should;
+// blocks that loop, 2 of 1024 per multiprocessor, pay 264 times for 2^26 keys, 0.8%. Few keys want
+// few blocks: 2^14 keys are 8 shares that are worth a block.
 #pragma once
 
 #include <warpladder/launch/shipped.cuh>

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// iterate: 256 times x <- x * x + c, bound by multiply-adds: 512 flops per 4 bytes written, nothing
-// read.
+// iterate: 256 times x <- x * x + c, bound by multiply-adds: 512 flops per 4 bytes written,
+// nothing read.
 //
-// A multiply-add has its result after 4 clocks, and a scheduler starts one warp's per clock. So one
-// chain per thread needs 4 warps per scheduler, 16 of 64 per multiprocessor: occupancy 25%. Four
-// chains per thread need one warp per scheduler, 6%. More occupancy than that buys nothing, which
-// is Volkov's point ("Better Performance at Lower Occupancy", GTC 2010). Predicted: 2^26 elements
-// are 2^34 multiply-adds, 0.52 ms at 33 T/s, whatever the block is. 2^14 elements are 124 threads
-// per multiprocessor: 256 steps of 4 clocks, 0.6 us, if they are spread; in blocks of 1024 they are
-// 16 multiprocessors with 32 warps each, twice as long. Work per thread: no gain while there are
-// threads enough; with 128 threads per multiprocessor, Items 4 is the first at full rate. It loses
-// where n / Items no longer fills the chip.
+// A multiply-add has its result after 4 clocks, and a scheduler starts one warp's per clock. So
+// one chain per thread needs 4 warps per scheduler, 16 of 64 per multiprocessor: occupancy 25%.
+// Four chains per thread need one warp per scheduler, 6%. More occupancy than that buys nothing,
+// which is Volkov's point ("Better Performance at Lower Occupancy", GTC 2010).
+//
+// Predicted: 2^26 elements are 2^34 multiply-adds, 0.52 ms at 33 T/s, whatever the block is. 2^14
+// elements are 124 threads per multiprocessor: 256 steps of 4 clocks, 0.6 us, if they are spread;
+// in blocks of 1024 they are 16 multiprocessors with 32 warps each, twice as long.
+//
+// Work per thread: no gain while there are threads enough; with 128 threads per multiprocessor,
+// Items 4 is the first at full rate. It loses where n / Items no longer fills the chip.
 #pragma once
 
 #include <warpladder/launch/shipped.cuh>

@@ -8,8 +8,10 @@
 // memory: 33 floats per thread, one of them padding against bank conflicts. 228 KiB less 1 KiB per
 // block hold at most 1536 threads (75%), in blocks of 64 to 768; one block of 1024 threads (50%),
 // as a second finds no room; and 1024 threads in blocks of 32 (50%), of which no more than 32 are
-// kept. Predicted: a block waits twice per tile, and only other blocks use the time. Several of 128
-// to 256 threads keep device memory busy; 1024 threads in one block are slower although they are as
+// kept.
+//
+// Predicted: a block waits twice per tile, and only other blocks use the time. Several of 128 to
+// 256 threads keep device memory busy; 1024 threads in one block are slower although they are as
 // many as in blocks of 32.
 #pragma once
 

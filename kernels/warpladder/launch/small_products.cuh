@@ -8,14 +8,13 @@
 // products, read neighbouring floats. Traffic: 768 bytes per product for 1024 flops; device memory
 // decides: 2^18 products are 201 MB, 67 us at 3 TB/s. 237 registers leave 256 resident threads,
 // occupancy 12.5%, and with 128 loads each 128 KB in flight, where device memory needs 15 (the
-// point of V. Volkov, "Better Performance at Lower Occupancy", GTC 2010). Two ways to have more
-// threads, and what they are predicted to do:
-//   fewer registers (MinBlocks blocks of 256 must fit): at 128 the loads come in portions, which
-//   does
-//     no harm; from 80 on sums are spilled, 3 KB per product at 64 registers, and device memory is
-//     no longer alone; at 32 slower by a multiple.
-//   a simpler kernel (Rows = 4, 2, 1): 2, 4 or 8 threads share a product, and each reads all of the
-//     right matrix: up to 2560 bytes per product through L1 instead of 768. No gain.
+// point of V. Volkov, "Better Performance at Lower Occupancy", GTC 2010).
+//
+// Two ways to have more threads, and what they are predicted to do. Fewer registers (MinBlocks
+// blocks of 256 must fit): at 128 the loads come in portions, which does no harm; from 80 on sums
+// are spilled, 3 KB per product at 64 registers, and device memory is no longer alone; at 32 slower
+// by a multiple. A simpler kernel (Rows = 4, 2, 1): 2, 4 or 8 threads share a product, and each
+// reads all of the right matrix, up to 2560 bytes per product through L1 instead of 768. No gain.
 #pragma once
 
 #include <warpladder/launch/shipped.cuh>
