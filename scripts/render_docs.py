@@ -34,7 +34,9 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   launch/graphs, launch/branches, launch/updates, launch/device_graphs, launch/conditional,
   launch/loops, launch/nested, launch/dependent              what launch_overheads has measured
   grid_sync/ladder SHAPE STEPS, grid_sync/rung RUNG [SHAPE...], grid_sync/cost THREADS STEPS,
-  grid_sync/answer                                           microseconds per barrier
+  grid_sync/crossovers, grid_sync/answer                     microseconds per barrier
+  solver/ladder SHAPE STEPS, solver/rung RUNG                microseconds per step or iteration
+  solver/front_door jacobi|conjugate_gradient                a row per size, in a stream and a graph
   grid_sync/soak, grid_sync/parts, grid_sync/stragglers, grid_sync/oversubscription
                                                              what grid_sync_study has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
@@ -46,7 +48,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
                                     reduce_front_door, scan_ladder, scan_front_door,
                                     rowwise_columns, launch_blocks, launch_work,
                                     launch_concurrency, launch_graphs,
-                                    grid_sync_cost or grid_sync_waits
+                                    grid_sync_cost, grid_sync_waits,
+                                    solver_jacobi or solver_cg
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
 A plot is drawn again only if its data or its drawing code have changed: it carries the hash of
@@ -62,7 +65,7 @@ import re
 import sys
 
 from render import (arrays, counters, gemm_studies, grid_sync, ladders,  # noqa: F401
-                    launch_overheads, launch_shapes, memory_study)
+                    launch_overheads, launch_shapes, memory_study, solver)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

@@ -44,7 +44,7 @@ foreach(ladder IN LISTS ladders)
     set(name ${CMAKE_MATCH_2})
     file(READ ${folder}/${rung} source)
 
-    if(NOT ("${source}" MATCHES "\nstruct ${name} {"))
+    if(NOT ("${source}" MATCHES "\nstruct ${name} (: [^{]+)?{"))
       complain("${topic}/${rung}: has no struct named ${name}")
     endif()
     if(NOT ("${registry}" MATCHES "rung_list<[^>]*[^a-z0-9_]${name}[^a-z0-9_]"))

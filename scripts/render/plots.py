@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import io
 import json
+import math
 import re
 
 from render.page import generator
@@ -532,6 +533,46 @@ def draw_launch_work(pyplot, data):
     return figure
 
 
+def solver_data(ladder, steps, context_key):
+    """Microseconds per step over the cells, a line per rung; the lowest rung as a graph too."""
+    def data(gpu, rungs):
+        lines, context = {}, None
+        for index, rung in enumerate(one for one in rungs["solver"]
+                                     if one.step[0] == steps):
+            for mode in ("stream", "graph") if index == 0 else ("stream",):
+                cases = [case for case in gpu.cases_of(rung.full_name, "solver")
+                         if case.mode == mode]
+                if not cases:
+                    continue
+                context = cases[0].context
+                count = float(context[context_key])
+                points = sorted((math.prod(map(int, case.shape.split("x"))) ** 0.5,
+                                 case["median_us"] / count) for case in cases)
+                lines[rung.full_name + (", graph" if mode == "graph" else "")] = points
+        if not lines:
+            return None
+        return {"gpu": context["gpu"], "ladder": ladder, "lines": lines}
+    return data
+
+
+def draw_solver(pyplot, data):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    sides = sorted({side for points in data["lines"].values() for side, _ in points})
+    for index, (name, points) in enumerate(data["lines"].items()):
+        axes.plot(*zip(*points), marker="o", markersize=3, linewidth=1.2, color=f"C{index}",
+                  linestyle="--" if name.endswith("graph") else "-", label=name)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(sides, [f"{side:.0f}" for side in sides], fontsize=7, rotation=40)
+    axes.minorticks_off()
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_xlabel("rows = columns")
+    axes.set_ylabel("µs")
+    axes.set_title(f"{data['ladder']}, {data['gpu']}", fontsize=10)
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 @dataclasses.dataclass
 class Plot:
     caption: str
@@ -568,6 +609,12 @@ PLOTS = {
                            barrier_cost_data, draw_barrier_cost),
     "grid_sync_waits": Plot("Microseconds per barrier over the clocks before the first poll",
                             barrier_waits_data, draw_barrier_waits),
+    "solver_jacobi": Plot("Microseconds per step of the heat equation over the size",
+                          solver_data("a step of the heat equation", "0", "jacobi_steps"),
+                          draw_solver),
+    "solver_cg": Plot("Microseconds per iteration of conjugate gradients over the size",
+                      solver_data("an iteration of conjugate gradients", "1", "cg_iterations"),
+                      draw_solver),
     "launch_blocks": Plot("Time over threads per block, with the occupancy that the API reports",
                           launch_blocks_data, draw_launch_blocks),
     "launch_work": Plot("Time over elements per thread", launch_work_data, draw_launch_work),

@@ -18,6 +18,7 @@ class Topic:
     front_doors: dict  # as the benchmark calls them -> idea
     vendors: dict  # first digits of steps, or front doors -> whose time is compared with ours
     is_latency: bool = False  # no rates: its tables are its own
+    usual_type: str = "f32"  # of its cases
 
     def vendor_of(self, rung):
         who = rung.split("/")[-1]  # without the type
@@ -29,7 +30,8 @@ TOPICS = {
         r"\d+x\d+x\d+(xb\d+)?", "64x64x64",
         ["1024x1024x1024", "2048x2048x2048", "4096x4096x4096", "8192x8192x8192"],
         {"run": "the front door, which chooses among the rungs"}, {"": "cuBLAS"}),
-    "grid_sync": Topic(r"\d+x\d+", "132x256", [], {}, {"": "grid.sync()"}, is_latency=True),
+    "grid_sync": Topic(r"\d+x\d+", "132x256", [], {}, {"": "grid.sync()"}, is_latency=True,
+                       usual_type="barrier"),
     "memory": Topic(
         r"\d+x\d+(\+\d+)?(@\d+)?|\d+particles|\d+of\d+", "8192x8192",
         ["1024x1024", "8192x8192", "16384x16384", "8191x8193", "8192x8191+1", "8192x8192@1",
@@ -54,6 +56,11 @@ TOPICS = {
          "rmsnorm": "the front door: any length and alignment"},
         {"0": "rung 01", "1": "rung 11", "softmax": "rung 01", "layernorm": "rung 11",
          "rmsnorm": "rung 11"}),
+    "solver": Topic(
+        r"\d+x\d+", "1024x1024", [],
+        {"jacobi": "the front door: on chip where it fits, any size",
+         "conjugate_gradient": "the front door: on chip where it fits, any size"},
+        {"": "relaunch"}, is_latency=True),
 }  # fmt: skip
 
 
@@ -120,7 +127,7 @@ def add_cases(gpu, path):
         if len(parts) not in (4, 5) or parts[0] not in TOPICS:
             raise Problem(f"{path}: cannot read the case name {name}")
         mode = parts[4] if len(parts) == 5 else "stream"
-        usual_type = "barrier" if TOPICS[parts[0]].is_latency else "f32"
+        usual_type = TOPICS[parts[0]].usual_type
         rung = parts[2] if parts[1] == usual_type else f"{parts[1]}/{parts[2]}"
         key = (parts[0], rung, parts[3], mode)
         if key in gpu.cases:

@@ -112,6 +112,8 @@ CHINESE = {
     "spilled per thread": "每线程溢出", "ballast per block, KiB": "每 block 的占位共享内存（KiB）",
     "resident there": "此时驻留", "most that a block size allows": "各 block 大小可达的最高占用率",
     "worst of the sweep, x best": "扫描最差 / 最优",
+    "µs per step": "µs/步", "µs per iteration": "µs/迭代", "x relaunch": "相对逐步启动",
+    "on chip": "全在片上",
     "removed": "删除", "weakened": "放宽", "redundant": "多余", "survives": "存活",
 }  # fmt: skip
 
