@@ -59,8 +59,9 @@ struct give_up_after {
 /// The object lives in registers, one in each thread, built by all threads of all blocks at the
 /// start of the kernel. What blocks share is `*word` in device memory: zeroed once, before the
 /// first kernel that uses it, and best alone in its 128 bytes. Kernels one after another, of any
-/// grids, may then use it without clearing; two that may run at the same time need two words. After
-/// a kernel that ended inside a barrier (an abort, a report) zero it again.
+/// grids, may then use it without clearing; two that may run at the same time need two words, and
+/// one that overlaps_kernel_before constructs it behind wait_for_kernels_before(). After a kernel
+/// that ended inside a barrier (an abort, a report) zero it again.
 ///
 /// Demands: all blocks are resident at once, which launch_resident() makes sure of; otherwise those
 /// that run wait for ever for those that cannot start. Every thread of every block calls sync()

@@ -90,6 +90,29 @@ def cost_table(page, threads, steps):
     return page.per_gpu(render)
 
 
+@generator("grid_sync/crossovers")
+def crossovers(page):
+    """Who is fastest from how many blocks on: a line per number of threads."""
+    def render(gpu):
+        cases = [case for rung in page.rungs[TOPIC] for case in gpu.cases_of(rung.full_name, TOPIC)]
+        lines = []
+        for threads in sorted({int(case.shape.split("x")[1]) for case in cases}):
+            fastest = {}
+            for case in (one for one in cases if one.shape.endswith(f"x{threads}")):
+                best = fastest.setdefault(case.size, case)
+                fastest[case.size] = min(best, case, key=lambda one: one["median_us"])
+            parts, last = [], None
+            for blocks in sorted(fastest):
+                case = fastest[blocks]
+                name = f"`{case.rung}`" + (", as a graph" if case.mode == "graph" else "")
+                if name != last:
+                    parts.append(f"{name} from {blocks} blocks on")
+                last = name
+            lines.append(f"* {threads} threads: {'; '.join(parts)}.")
+        return "\n".join(["Fastest:", "", *lines, "", provenance(cases)]) if lines else None
+    return page.per_gpu(render)
+
+
 @generator("grid_sync/answer")
 def answer(page):
     """The barrier of the class in one sentence: over all grids that were measured."""
