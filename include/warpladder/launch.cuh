@@ -16,9 +16,10 @@
 //      elements are spread over all multiprocessors before blocks are filled, and the last wave
 //      counts.
 //   3. Of what is left, sizes of which four blocks can be resident, so that some work while one
-//      begins or ends; of these the nearest to 256. Where a block is expensive, the largest.
-//   4. A tile of elements per block, and the hardware hands out blocks. Only where blocks are
-//      expensive, or threads compete for L1, as many as are to be resident, and they loop.
+//      begins or ends; of these the nearest to 256. Where a block is expensive, the nearest to 512.
+//   4. Many waves: a tile of elements per block, and the hardware hands out blocks. Fewer than six:
+//      as many blocks as can be resident, and they loop, because each start would count and the
+//      last wave is not full. So too where a block is expensive, or threads compete for L1.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -43,7 +44,7 @@ struct options {
   std::size_t shared_bytes = 0;             ///< dynamic shared memory of a block of any size ...
   std::size_t shared_bytes_per_thread = 0;  ///< ... and what every thread adds
   /// What a block does before and after its share, in elements that it could have handled instead:
-  /// 2048 counters to clear and to add up are 2048. Zero: nothing that matters.
+  /// 2048 counters to clear and to add up are about 1024. Zero: nothing that matters.
   std::int64_t setup_elements = 0;
   /// What a thread reads several times, lines of 128 bytes counted whole, and wants to find in L1.
   std::size_t cached_bytes_per_thread = 0;
@@ -99,7 +100,7 @@ struct candidate {
   unsigned block = 0;
   std::int64_t grid = 0;
   std::int64_t resident = 0;  ///< blocks per multiprocessor that fit and are wanted
-  std::int64_t busiest = 0;   ///< elements of the multiprocessor that has most, with setup
+  double busiest = 0;         ///< elements of the multiprocessor that has most, with setup
   std::size_t shared_bytes = 0;
   bool at_once = false;  ///< all blocks are resident at once
 
@@ -138,15 +139,15 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
   const std::size_t may_share = std::size_t(device.shared_bytes_per_block) > uses.sharedSizeBytes
                                     ? device.shared_bytes_per_block - uses.sharedSizeBytes
                                     : 0;
-  constexpr std::int64_t max_grid = std::numeric_limits<std::int32_t>::max();
+  constexpr std::int64_t max_grid = std::numeric_limits<std::int32_t>::max(), many_waves = 6;
   const bool keeps_blocks =
       asks.loops && (asks.setup_elements > 0 || asks.cached_bytes_per_thread > 0);
 
-  // Threads per multiprocessor. L1 and shared memory are one; half of it, as not every line finds
-  // its place.
+  // Threads per multiprocessor. L1 and shared memory are one; three fifths of it, as not every line
+  // finds its place.
   std::int64_t max_threads = device.threads;
   if (asks.loops && asks.cached_bytes_per_thread > 0) {
-    const auto cached = std::int64_t(device.shared_bytes / 2 / asks.cached_bytes_per_thread);
+    const auto cached = std::int64_t(device.shared_bytes / 5 * 3 / asks.cached_bytes_per_thread);
     max_threads = std::clamp<std::int64_t>(cached, 32, max_threads);
   }
 
@@ -194,8 +195,15 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
       one.grid = max_grid / multiprocessors * multiprocessors;
     }
     one.at_once = tiles <= at_once;
-    one.busiest = ceil_div(one.grid, multiprocessors) *
-                  (ceil_div(tiles, one.grid) * tile + asks.setup_elements);
+    one.busiest = double(ceil_div(tiles, multiprocessors) * tile);
+    if (keeps_blocks) {
+      const std::int64_t blocks = ceil_div(one.grid, multiprocessors);
+      one.busiest = double(blocks * (ceil_div(tiles, one.grid) * tile + asks.setup_elements));
+      // Few blocks: what counts is how long a thread of them takes.
+      if (asks.setup_elements > 0) one.busiest /= double(blocks * block);
+    } else if (asks.loops && !one.at_once && tiles < many_waves * at_once) {
+      one.grid = at_once;
+    }
     all[count++] = one;
   }
   if (count == 0) {
@@ -213,16 +221,21 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
     return one.at_once || 10 * one.threads() >= 9 * most;
   });
   // 2. No multiprocessor waits for another.
-  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  double least = std::numeric_limits<double>::max();
   for (const candidate* one = all; one != kept; ++one) least = std::min(least, one->busiest);
-  kept = std::stable_partition(
-      all, kept, [&](const candidate& one) { return one.busiest - least <= least / 20; });
+  kept = std::stable_partition(all, kept,
+                               [&](const candidate& one) { return one.busiest <= 1.05 * least; });
   // 3. The first is the preferred one.
-  std::stable_partition(all, kept, [](const candidate& one) { return one.resident >= 4; });
+  if (!keeps_blocks)
+    std::stable_partition(all, kept, [](const candidate& one) { return one.resident >= 4; });
   const candidate* chosen = all;
   if (asks.setup_elements > 0) {
-    chosen = std::max_element(
-        all, kept, [](const candidate& a, const candidate& b) { return a.block < b.block; });
+    const auto from_512 = [](const candidate& one) {
+      return std::abs(std::log2(double(one.block) / 512));
+    };
+    chosen = std::min_element(all, kept, [&](const candidate& a, const candidate& b) {
+      return from_512(a) < from_512(b);
+    });
   }
 
   advice result;
@@ -239,6 +252,8 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
                    ? "a block is expensive: few and large ones, resident, which loop"
                : asks.cached_bytes_per_thread > 0 && asks.loops
                    ? "threads compete for L1: only as many as find their data there"
+               : chosen->grid == chosen->resident * multiprocessors && !chosen->at_once
+                   ? "a few waves: resident blocks loop, so that no start and no last wave counts"
                : 2 * most < device.threads
                    ? "registers or shared memory allow few threads: what each has in flight must do"
                    : "enough threads are resident, and blocks are small enough to share out evenly";
