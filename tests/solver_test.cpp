@@ -115,6 +115,19 @@ std::vector<solver_case> shapes() {
   return cases;
 }
 
+/// Long rows, and so many that the host's few multiprocessors take every shape of patch: between
+/// them these meet all shapes that a thread may hold, ghost rows included.
+std::vector<solver_case> every_patch(bool heat) {
+  if (!heat)
+    return {{.rows = 20, .cols = 2048, .steps = 3}, {.rows = 40, .cols = 1900, .steps = 3}};
+  if (sanitized) return {{.rows = 40, .cols = 2060, .steps = 2}};
+  return {{.rows = 50, .cols = 2049, .steps = 6},  {.rows = 70, .cols = 2050, .steps = 5},
+          {.rows = 100, .cols = 2048, .steps = 2}, {.rows = 120, .cols = 1538, .steps = 6},
+          {.rows = 170, .cols = 2049, .steps = 2}, {.rows = 200, .cols = 1537, .steps = 6},
+          {.rows = 210, .cols = 2050, .steps = 2}, {.rows = 40, .cols = 2060, .steps = 3},
+          {.rows = 30, .cols = 2400, .steps = 3}};
+}
+
 std::vector<solver_case> without_steps() {
   return {{.rows = 1, .cols = 1, .steps = 0},
           {.rows = 31, .cols = 33, .steps = 0, .gap_out = 3},
@@ -386,6 +399,7 @@ void add_tests(const std::string& ladder, const method<Problem>& how) {
   add_right("shapes", shapes());
   add_right("without_steps", without_steps());
   add_right("layouts", layouts());
+  add_right("every_patch", every_patch(is_jacobi<Problem>));
   add_right("random", random_cases(on_gpu ? 100 : sanitized ? 10 : 25));
   add("schedules", [how] { schedules(how); });
   add("one_workspace", [how] { one_workspace(how); });

@@ -10,6 +10,7 @@
 #include <warpladder/solver/01_relaunch.cuh>
 #include <warpladder/solver/02_dependent_launch.cuh>
 #include <warpladder/solver/07_tagged_halo.cuh>
+#include <warpladder/solver/08_deep_halo.cuh>
 #include <warpladder/solver/12_cg_fused.cuh>
 #include <warpladder/solver/16_cg_tagged.cuh>
 #include <warpladder/solver/problem.hpp>
@@ -21,6 +22,7 @@ namespace detail {
 /// Calls visit(rung): cells on chip where they fit, else a kernel per step.
 template <class Visit>
 auto with_best_rung(const jacobi_problem& p, const Visit& visit) {
+  if (deep_halo::supports(p)) return visit(deep_halo{});
   if (tagged_halo::supports(p)) return visit(tagged_halo{});
   device_facts device;
   if (query_device(device) == cudaSuccess && device.compute_capability >= 90)

@@ -10,6 +10,7 @@
 #include <warpladder/solver/05_on_chip.cuh>
 #include <warpladder/solver/06_neighbours.cuh>
 #include <warpladder/solver/07_tagged_halo.cuh>
+#include <warpladder/solver/08_deep_halo.cuh>
 #include <warpladder/solver/11_cg_relaunch.cuh>
 #include <warpladder/solver/12_cg_fused.cuh>
 #include <warpladder/solver/13_cg_grid_sync.cuh>
@@ -28,7 +29,8 @@ using jacobi_ladder = rung_list<
     light_barrier,
     on_chip,
     neighbours,
-    tagged_halo>;
+    tagged_halo,
+    deep_halo>;
 
 /// Conjugate gradients.
 using cg_ladder = rung_list<

@@ -2,18 +2,18 @@
 //
 // The heat equation on chip: a block holds a band of neighbouring rows, all their columns, in
 // registers for as long as the steps last. How bands tell each other their outermost rows is what
-// the rungs 05 to 07 differ in. A Halo is
+// the rungs 05 to 08 differ in. A Halo is
 //
 //   static std::size_t bytes(int bands, int columns);   // of its memory
 //   static std::size_t zeroed(int bands, int columns);  // of these, from the front, at the start
 //   Halo(void* memory, int bands, int columns)
 //   template <class Band>
 //   struct in_block {  // made from the Halo by every thread of a block
-//     // Tells the neighbours this band's outer rows after `step` steps, fetches theirs.
-//     __device__ void swap(int step, Band& mine);
+//     // Tells the neighbours this band's outer rows, fetches theirs; number: 1, 2, ...
+//     __device__ void swap(int number, Band& mine);
 //   };
 //
-// columns: of a block, whole patches and whole warps, without the rim.
+// columns: of a block, whole patches and whole warps, without the rim, times the depth of a band.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +29,15 @@ namespace warpladder::solver::detail {
 /// Width neighbouring columns of Rows neighbouring rows of the inner cells, for one thread. The
 /// inner cells are those that change: column 0 of the first thread is column 1 of the matrix. The
 /// rim is kept beside them: as `above` of the first band, and wherever the inner cells end.
-template <int Width, int Rows>
+///
+/// The outer Ghosts rows on each side are the neighbours', computed here too. Every step spoils one
+/// more of them, as what is beyond is not known, so that swap() is needed every Ghosts + 1 steps.
+template <int Width, int Rows, int Ghosts = 0>
 struct band {
-  static constexpr int width = Width, rows = Rows;
-  static constexpr int max_warps = 32;
+  static constexpr int width = Width, rows = Rows, ghosts = Ghosts;
+  static constexpr int own = Rows - 2 * Ghosts, depth = Ghosts + 1;
+  static_assert(own >= depth, "more of a neighbour's rows than it has");
+  static constexpr int max_warps = 16;
   /// What the warps of a block tell each other: the first and the last column of each. The entry
   /// before the first warp holds the left rim.
   struct alignas(16) warp_edges {
@@ -40,55 +45,56 @@ struct band {
   };
 
   float u[Rows][Width];
-  float above[Width], below[Width];  ///< the last row of the band before, the first of the next
-  int inner_rows, inner_cols;        ///< how many of this thread's cells change
+  float above[Width], below[Width];  ///< the rows next to them
+  int inner_begin, inner_end;        ///< the rows that change
+  int inner_cols;                    ///< the columns of this thread that change
 
   __device__ void load(const jacobi_problem& p, warp_edges& edges) {
     const std::int64_t row = first_row(), col = first_col();
-    const int rows_left = up_to(Rows + 1, p.rows - row);  // the rim included
+    const auto exists = [&](int i) { return row + i >= 0 && row + i < p.rows; };
     const int cols_left = up_to(Width, p.cols - col);
-    inner_rows = up_to(Rows, p.rows - 1 - row);
+    inner_begin = up_to(Ghosts, 1 - row);
+    inner_end = up_to(Rows, p.rows - 1 - row);
     inner_cols = up_to(Width, p.cols - 1 - col);
-    const auto load_row = [&](float(&to)[Width], std::int64_t from, bool exists) {
+    const auto load_row = [&](float(&to)[Width], int i) {
 #pragma unroll
       for (int j = 0; j < Width; ++j)
-        to[j] = exists && j < cols_left ? p.in[from * p.ld_in + col + j] : 0;
+        to[j] = exists(i) && j < cols_left ? p.in[(row + i) * p.ld_in + col + j] : 0;
     };
-    load_row(above, row - 1, true);
+    load_row(above, -1);
 #pragma unroll
-    for (int i = 0; i < Rows; ++i) load_row(u[i], row + i, i < rows_left);
-    load_row(below, row + Rows, Rows < rows_left);
+    for (int i = 0; i < Rows; ++i) load_row(u[i], i);
+    load_row(below, Rows);
 
     // The left rim, and the right one if the block is full to its last column.
     const int beyond = int(blockDim.x) / 32 + 1;
     const bool is_full = 1 + int(blockDim.x) * Width < p.cols;
     for (int i = int(threadIdx.x); i < Rows; i += int(blockDim.x)) {
-      const bool exists = i < rows_left;
-      edges.last[0][0][i] = edges.last[1][0][i] = exists ? p.in[(row + i) * p.ld_in] : 0;
+      edges.last[0][0][i] = edges.last[1][0][i] = exists(i) ? p.in[(row + i) * p.ld_in] : 0;
       edges.first[0][beyond][i] = edges.first[1][beyond][i] =
-          exists && is_full ? p.in[(row + i) * p.ld_in + p.cols - 1] : 0;
+          exists(i) && is_full ? p.in[(row + i) * p.ld_in + p.cols - 1] : 0;
     }
   }
 
   __device__ void store(const jacobi_problem& p) const {
     const std::int64_t row = first_row(), col = first_col();
 #pragma unroll
-    for (int i = 0; i < Rows; ++i) {
+    for (int i = Ghosts; i < Ghosts + own; ++i) {
 #pragma unroll
       for (int j = 0; j < Width; ++j) {
-        if (i < inner_rows && j < inner_cols) p.out[(row + i) * p.ld_out + col + j] = u[i][j];
+        if (i < inner_end && j < inner_cols) p.out[(row + i) * p.ld_out + col + j] = u[i][j];
       }
     }
   }
 
-  /// One step. `above` and `below` are those of this step; `parity` changes from call to call.
+  /// One step; `parity` changes from call to call.
   __device__ void advance(float alpha, warp_edges& edges, int parity) {
     const int lane = threadIdx.x % 32, entry = threadIdx.x / 32 + 1;
     if (lane == 0) write_column(edges.first[parity][entry], 0);
     if (lane == 31) write_column(edges.last[parity][entry], Width - 1);
     __syncthreads();
     // Whole warps have either nothing but inner cells, or some that have to stay as they are.
-    const bool whole = inner_rows == Rows && inner_cols == Width;
+    const bool whole = inner_begin == 0 && inner_end == Rows && inner_cols == Width;
     if (__all_sync(0xffffffffu, whole)) {
       update<true>(alpha, edges.last[parity][entry - 1], edges.first[parity][entry + 1]);
     } else {
@@ -101,7 +107,7 @@ struct band {
     return left < 0 ? 0 : left < most ? int(left) : most;
   }
   static __device__ std::int64_t first_row() {
-    return 1 + std::int64_t{blockIdx.x} * Rows;
+    return 1 + std::int64_t{blockIdx.x} * own - Ghosts;
   }
   static __device__ std::int64_t first_col() {
     return 1 + std::int64_t{threadIdx.x} * Width;
@@ -139,7 +145,8 @@ struct band {
         const float down = i + 1 < Rows ? u[(i + 1) % Rows][j] : below[j];
         const float next =
             heat(here, up[j], down, left, j + 1 < Width ? u[i][(j + 1) % Width] : right, alpha);
-        if (Whole || (i < inner_rows && j < inner_cols)) u[i][j] = next;
+        if (Whole || ((i >= Ghosts || i >= inner_begin) && i < inner_end && j < inner_cols))
+          u[i][j] = next;
         up[j] = left = here;
       }
     }
@@ -190,52 +197,38 @@ __global__ void __launch_bounds__(MaxThreads, 1) band_kernel(jacobi_problem p, H
   for (int step = 1;; ++step) {
     mine.advance(p.alpha, edges, step % 2);
     if (step == p.steps) break;
-    halo.swap(step, mine);
+    if (step % Band::depth == 0) halo.swap(step / Band::depth, mine);
   }
   mine.store(p);
 }
 
 /// Bands of one shape, and the most threads that leave their registers to them.
-template <int Width, int Rows, int MaxThreads>
+template <int Width, int Rows, int MaxThreads, int Ghosts = 0>
 struct band_shape {
-  using band = detail::band<Width, Rows>;
+  using band = detail::band<Width, Rows, Ghosts>;
   static constexpr int max_threads = MaxThreads;
+  static_assert(MaxThreads <= 32 * band::max_warps);
 };
 
-/// Calls visit(band_shape) for the flattest bands of which the device holds as many at once as the
-/// problem has; false if there are none. `resident(shape, threads, bands)`: are they?
-template <class Resident, class Visit>
-bool with_bands(const jacobi_problem& p, const Resident& resident, const Visit& visit) {
-  const auto fits = [&](auto shape) {
-    using band = typename decltype(shape)::band;
-    const std::int64_t threads =
-        round_up<std::int64_t>(ceil_div<std::int64_t>(p.cols - 2, band::width), 32);
-    const std::int64_t bands = ceil_div<std::int64_t>(p.rows - 2, band::rows);
-    if (threads > shape.max_threads || bands > (1 << 20)) return false;
-    if (!resident(shape, unsigned(threads), unsigned(bands))) return false;
-    visit(shape, unsigned(threads), unsigned(bands));
-    return true;
-  };
-  return fits(band_shape<4, 2, 512>{}) || fits(band_shape<4, 4, 512>{}) ||
-         fits(band_shape<4, 8, 512>{}) || fits(band_shape<4, 12, 512>{}) ||
-         fits(band_shape<8, 16, 256>{}) || fits(band_shape<9, 18, 256>{}) ||
-         fits(band_shape<8, 12, 384>{});
-}
+/// What a rung may choose from: the first that fits.
+template <class... Shapes>
+struct band_shapes {};
+using flat_bands = band_shapes<band_shape<4, 2, 512>, band_shape<4, 4, 512>, band_shape<4, 8, 512>,
+                               band_shape<4, 12, 512>, band_shape<8, 16, 256>,
+                               band_shape<9, 18, 256>, band_shape<8, 12, 384>>;
 
 /// The rung that a Halo makes.
-template <class Halo>
+template <class Halo, class Shapes = flat_bands>
 struct banded {
   static support supports(const jacobi_problem& p) {
-    if (p.is_copy() || choose(p, [](auto, unsigned, unsigned) {})) return {};
+    if (p.is_copy() || choose(p, [](auto, const plan&) {})) return {};
     return {"the cells do not fit into the registers of the device"};
   }
 
   static std::size_t workspace_bytes(const jacobi_problem& p) {
     std::size_t bytes = 0;
     if (!p.is_copy()) {
-      choose(p, [&](auto shape, unsigned threads, unsigned bands) {
-        bytes = Halo::bytes(int(bands), int(threads) * decltype(shape)::band::width);
-      });
+      choose(p, [&](auto, const plan& with) { bytes = Halo::bytes(with.bands, with.columns); });
     }
     return bytes;
   }
@@ -244,34 +237,52 @@ struct banded {
                             workspace_view workspace) {
     if (p.is_copy()) return copy_matrix(p, stream);
     cudaError_t status = cudaErrorNotSupported;
-    choose(p, [&](auto shape, unsigned threads, unsigned bands) {
-      using band = typename decltype(shape)::band;
-      const int columns = int(threads) * band::width;
+    choose(p, [&](auto shape, const plan& with) {
       status = cudaErrorInvalidValue;
-      if (lacks(workspace, Halo::bytes(int(bands), columns))) return;
-      status = cudaMemsetAsync(workspace.data, 0, Halo::zeroed(int(bands), columns), stream);
+      if (lacks(workspace, Halo::bytes(with.bands, with.columns))) return;
+      status = cudaMemsetAsync(workspace.data, 0, Halo::zeroed(with.bands, with.columns), stream);
       if (status != cudaSuccess) return;
-      status = launch_resident(band_kernel<band, shape.max_threads, Halo>,
-                               {.grid = dim3(bands), .block = dim3(threads), .stream = stream}, p,
-                               Halo(workspace.data, int(bands), columns));
+      status = launch_resident(
+          kernel_of<decltype(shape)>,
+          {.grid = dim3(unsigned(with.bands)), .block = dim3(with.threads), .stream = stream}, p,
+          Halo(workspace.data, with.bands, with.columns));
     });
     return status;
   }
 
  private:
+  struct plan {
+    unsigned threads;
+    int bands, columns;
+  };
+  template <class Shape>
+  static constexpr auto kernel_of = band_kernel<typename Shape::band, Shape::max_threads, Halo>;
+
+  /// Calls visit(shape, plan) for the first shape of which the device holds as many bands at once
+  /// as the problem has; false if there is none.
   template <class Visit>
   static bool choose(const jacobi_problem& p, const Visit& visit) {
-    return with_bands(
-        p,
-        [](auto shape, unsigned threads, unsigned bands) {
-          using band = typename decltype(shape)::band;
-          std::size_t fit = 0;
-          const cudaError_t status =
-              max_resident_blocks(band_kernel<band, shape.max_threads, Halo>,
-                                  {.grid = {}, .block = dim3(threads), .stream = {}}, fit);
-          return status == cudaSuccess && bands <= fit;
-        },
-        visit);
+    return choose(p, visit, Shapes{});
+  }
+  template <class Visit, class... Among>
+  static bool choose(const jacobi_problem& p, const Visit& visit, band_shapes<Among...>) {
+    return (fits(p, visit, Among{}) || ...);
+  }
+  template <class Visit, class Shape>
+  static bool fits(const jacobi_problem& p, const Visit& visit, Shape shape) {
+    using band = typename Shape::band;
+    const std::int64_t threads =
+        round_up<std::int64_t>(ceil_div<std::int64_t>(p.cols - 2, band::width), 32);
+    const std::int64_t bands = ceil_div<std::int64_t>(p.rows - 2, band::own);
+    std::size_t fit = 0;
+    if (threads > shape.max_threads ||
+        max_resident_blocks(kernel_of<Shape>,
+                            {.grid = {}, .block = dim3(unsigned(threads)), .stream = {}},
+                            fit) != cudaSuccess ||
+        std::size_t(bands) > fit)
+      return false;
+    visit(shape, plan{unsigned(threads), int(bands), int(threads) * band::width * band::depth});
+    return true;
   }
 };
 
