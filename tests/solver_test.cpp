@@ -119,7 +119,7 @@ std::vector<solver_case> shapes() {
 /// them these meet all shapes that a thread may hold, ghost rows included.
 std::vector<solver_case> every_patch(bool heat) {
   if (!heat)
-    return {{.rows = 20, .cols = 2048, .steps = 3}, {.rows = 40, .cols = 1900, .steps = 3}};
+    return {{.rows = 20, .cols = 2048, .steps = 2}, {.rows = 40, .cols = 1900, .steps = 2}};
   if (sanitized) return {{.rows = 40, .cols = 2060, .steps = 2}};
   return {{.rows = 50, .cols = 2049, .steps = 6},  {.rows = 70, .cols = 2050, .steps = 5},
           {.rows = 100, .cols = 2048, .steps = 2}, {.rows = 120, .cols = 1538, .steps = 6},
