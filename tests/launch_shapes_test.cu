@@ -459,8 +459,8 @@ TEST_F(launch_advice, prefers_four_blocks_to_two_of_twice_the_size) {
 TEST_F(launch_advice, lets_few_large_blocks_loop_where_a_block_is_expensive) {
   const of_size device(132);
   const advice many = legal(histogram(), 1 << 26);
-  EXPECT_EQ(many.block, 512u);
-  EXPECT_EQ(many.grid, 528u);
+  EXPECT_EQ(many.block, 1024u);
+  EXPECT_EQ(many.grid, 264u);
   const advice few = legal(histogram(), 1 << 14);
   EXPECT_LE(few.grid, 8u) << "each would clear 2048 counters for fewer keys: " << describe(few);
 }

@@ -199,8 +199,8 @@ advice suggest(void (*kernel)(Parameters...), std::int64_t n, const options& ask
     if (keeps_blocks) {
       const std::int64_t blocks = ceil_div(one.grid, multiprocessors);
       one.busiest = double(blocks * (ceil_div(tiles, one.grid) * tile + asks.setup_elements));
-      // Few blocks: what counts is how long a thread of them takes.
-      if (asks.setup_elements > 0) one.busiest /= double(blocks * block);
+      // Its blocks are few, and each is as slow as one of its threads.
+      if (asks.setup_elements > 0) one.busiest /= block;
     } else if (asks.loops && !one.at_once && tiles < many_waves * at_once) {
       one.grid = at_once;
     }
