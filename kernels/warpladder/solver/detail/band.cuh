@@ -17,10 +17,9 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
-#include <warpladder/core/math.hpp>
 #include <warpladder/core/residency.cuh>
 #include <warpladder/core/rung.hpp>
+#include <warpladder/solver/detail/choose_bands.cuh>
 #include <warpladder/solver/detail/sweep.cuh>
 #include <warpladder/solver/problem.hpp>
 
@@ -210,9 +209,6 @@ struct band_shape {
   static_assert(MaxThreads <= 32 * band::max_warps);
 };
 
-/// What a rung may choose from: the first that fits.
-template <class... Shapes>
-struct band_shapes {};
 using flat_bands = band_shapes<band_shape<4, 2, 512>, band_shape<4, 4, 512>, band_shape<4, 8, 512>,
                                band_shape<4, 12, 512>, band_shape<8, 16, 256>,
                                band_shape<9, 18, 256>, band_shape<8, 12, 384>>;
@@ -221,14 +217,16 @@ using flat_bands = band_shapes<band_shape<4, 2, 512>, band_shape<4, 4, 512>, ban
 template <class Halo, class Shapes = flat_bands>
 struct banded {
   static support supports(const jacobi_problem& p) {
-    if (p.is_copy() || choose(p, [](auto, const plan&) {})) return {};
+    if (p.is_copy() || choose(p, [](auto, const band_plan&) {})) return {};
     return {"the cells do not fit into the registers of the device"};
   }
 
   static std::size_t workspace_bytes(const jacobi_problem& p) {
     std::size_t bytes = 0;
     if (!p.is_copy()) {
-      choose(p, [&](auto, const plan& with) { bytes = Halo::bytes(with.bands, with.columns); });
+      choose(p, [&](auto shape, const band_plan& plan) {
+        bytes = Halo::bytes(plan.bands, columns(shape, plan));
+      });
     }
     return bytes;
   }
@@ -237,52 +235,38 @@ struct banded {
                             workspace_view workspace) {
     if (p.is_copy()) return copy_matrix(p, stream);
     cudaError_t status = cudaErrorNotSupported;
-    choose(p, [&](auto shape, const plan& with) {
+    choose(p, [&](auto shape, const band_plan& plan) {
+      const int each = columns(shape, plan);
       status = cudaErrorInvalidValue;
-      if (lacks(workspace, Halo::bytes(with.bands, with.columns))) return;
-      status = cudaMemsetAsync(workspace.data, 0, Halo::zeroed(with.bands, with.columns), stream);
+      if (lacks(workspace, Halo::bytes(plan.bands, each))) return;
+      status = cudaMemsetAsync(workspace.data, 0, Halo::zeroed(plan.bands, each), stream);
       if (status != cudaSuccess) return;
       status = launch_resident(
           kernel_of<decltype(shape)>,
-          {.grid = dim3(unsigned(with.bands)), .block = dim3(with.threads), .stream = stream}, p,
-          Halo(workspace.data, with.bands, with.columns));
+          {.grid = dim3(unsigned(plan.bands)), .block = dim3(plan.threads), .stream = stream}, p,
+          Halo(workspace.data, plan.bands, each));
     });
     return status;
   }
 
  private:
-  struct plan {
-    unsigned threads;
-    int bands, columns;
-  };
   template <class Shape>
   static constexpr auto kernel_of = band_kernel<typename Shape::band, Shape::max_threads, Halo>;
 
-  /// Calls visit(shape, plan) for the first shape of which the device holds as many bands at once
-  /// as the problem has; false if there is none.
+  /// Elements of what a band tells each of its neighbours.
+  template <class Shape>
+  static int columns(Shape, const band_plan& plan) {
+    return int(plan.threads) * Shape::band::width * Shape::band::depth;
+  }
+
   template <class Visit>
   static bool choose(const jacobi_problem& p, const Visit& visit) {
-    return choose(p, visit, Shapes{});
-  }
-  template <class Visit, class... Among>
-  static bool choose(const jacobi_problem& p, const Visit& visit, band_shapes<Among...>) {
-    return (fits(p, visit, Among{}) || ...);
-  }
-  template <class Visit, class Shape>
-  static bool fits(const jacobi_problem& p, const Visit& visit, Shape shape) {
-    using band = typename Shape::band;
-    const std::int64_t threads =
-        round_up<std::int64_t>(ceil_div<std::int64_t>(p.cols - 2, band::width), 32);
-    const std::int64_t bands = ceil_div<std::int64_t>(p.rows - 2, band::own);
-    std::size_t fit = 0;
-    if (threads > shape.max_threads ||
-        max_resident_blocks(kernel_of<Shape>,
-                            {.grid = {}, .block = dim3(unsigned(threads)), .stream = {}},
-                            fit) != cudaSuccess ||
-        std::size_t(bands) > fit)
-      return false;
-    visit(shape, plan{unsigned(threads), int(bands), int(threads) * band::width * band::depth});
-    return true;
+    const auto plan_of = [&](auto shape) {
+      using band = typename decltype(shape)::band;
+      return plan_bands(kernel_of<decltype(shape)>, p.rows - 2, p.cols - 2, band::own, band::width,
+                        shape.max_threads);
+    };
+    return choose_bands(Shapes{}, plan_of, visit);
   }
 };
 

@@ -24,6 +24,7 @@
 #include <warpladder/core/shared_memory.cuh>
 #include <warpladder/solver/detail/block_sum.cuh>
 #include <warpladder/solver/detail/cg_sweeps.cuh>
+#include <warpladder/solver/detail/choose_bands.cuh>
 #include <warpladder/solver/problem.hpp>
 
 namespace warpladder::solver::detail {
@@ -198,21 +199,25 @@ template <int Width, int Rows, int MaxThreads>
 struct cg_band_shape {
   using band = cg_band<Width, Rows>;
   static constexpr int max_threads = MaxThreads;
+  static_assert(MaxThreads <= 32 * band::max_warps);
 };
+
+using cg_bands = band_shapes<cg_band_shape<4, 2, 512>, cg_band_shape<4, 4, 512>,
+                             cg_band_shape<4, 8, 512>, cg_band_shape<4, 12, 384>>;
 
 /// The rung that a Together makes.
 template <class Together>
 struct cg_banded {
   static support supports(const cg_problem& p) {
-    if (p.is_empty() || choose(p, [](auto, unsigned, unsigned) {})) return {};
+    if (p.is_empty() || choose(p, [](auto, const band_plan&) {})) return {};
     return {"the vectors do not fit into the registers and shared memory of the device"};
   }
 
   static std::size_t workspace_bytes(const cg_problem& p) {
     std::size_t bytes = 0;
     if (!p.is_empty()) {
-      choose(p, [&](auto shape, unsigned threads, unsigned bands) {
-        bytes = Together::bytes(int(bands), int(threads) * decltype(shape)::band::width);
+      choose(p, [&](auto shape, const band_plan& plan) {
+        bytes = Together::bytes(plan.bands, columns(shape, plan));
       });
     }
     return bytes;
@@ -221,51 +226,42 @@ struct cg_banded {
   static cudaError_t launch(const cg_problem& p, cudaStream_t stream, workspace_view workspace) {
     if (p.is_empty()) return cg_of_nothing(p, stream);
     cudaError_t status = cudaErrorNotSupported;
-    choose(p, [&](auto shape, unsigned threads, unsigned bands) {
+    choose(p, [&](auto shape, const band_plan& plan) {
       using band = typename decltype(shape)::band;
-      const int columns = int(threads) * band::width;
+      const int each = columns(shape, plan);
       status = cudaErrorInvalidValue;
-      if (lacks(workspace, Together::bytes(int(bands), columns))) return;
-      status = cudaMemsetAsync(workspace.data, 0, Together::zeroed(int(bands), columns), stream);
+      if (lacks(workspace, Together::bytes(plan.bands, each))) return;
+      status = cudaMemsetAsync(workspace.data, 0, Together::zeroed(plan.bands, each), stream);
       if (status != cudaSuccess) return;
-      launch_config config = config_of<band>(threads);
-      config.grid = dim3(bands);
-      config.stream = stream;
-      status = launch_resident(cg_band_kernel<band, shape.max_threads, Together>, config, p,
-                               Together(workspace.data, int(bands), columns));
+      status = launch_resident(kernel_of<decltype(shape)>,
+                               {.grid = dim3(unsigned(plan.bands)),
+                                .block = dim3(plan.threads),
+                                .shared_bytes = plan.threads * band::shared_bytes_per_thread,
+                                .stream = stream},
+                               p, Together(workspace.data, plan.bands, each));
     });
     return status;
   }
 
  private:
-  template <class Band>
-  static launch_config config_of(unsigned threads) {
-    return {.grid = {},
-            .block = dim3(threads),
-            .shared_bytes = threads * Band::shared_bytes_per_thread,
-            .stream = {}};
+  template <class Shape>
+  static constexpr auto kernel_of =
+      cg_band_kernel<typename Shape::band, Shape::max_threads, Together>;
+
+  /// Elements of what a band tells each of its neighbours.
+  template <class Shape>
+  static int columns(Shape, const band_plan& plan) {
+    return int(plan.threads) * Shape::band::width;
   }
 
-  /// Calls visit(shape, threads, bands) for the flattest bands of which the device holds as many at
-  /// once as the problem has; false if there are none.
   template <class Visit>
   static bool choose(const cg_problem& p, const Visit& visit) {
-    const auto fits = [&](auto shape) {
+    const auto plan_of = [&](auto shape) {
       using band = typename decltype(shape)::band;
-      const std::int64_t threads =
-          round_up<std::int64_t>(ceil_div<std::int64_t>(p.cols, band::width), 32);
-      const std::int64_t bands = ceil_div<std::int64_t>(p.rows, band::rows);
-      std::size_t fit = 0;
-      if (threads > shape.max_threads ||
-          max_resident_blocks(cg_band_kernel<band, shape.max_threads, Together>,
-                              config_of<band>(unsigned(threads)), fit) != cudaSuccess ||
-          std::size_t(bands) > fit)
-        return false;
-      visit(shape, unsigned(threads), unsigned(bands));
-      return true;
+      return plan_bands(kernel_of<decltype(shape)>, p.rows, p.cols, band::rows, band::width,
+                        shape.max_threads, band::shared_bytes_per_thread);
     };
-    return fits(cg_band_shape<4, 2, 512>{}) || fits(cg_band_shape<4, 4, 512>{}) ||
-           fits(cg_band_shape<4, 8, 512>{}) || fits(cg_band_shape<4, 12, 384>{});
+    return choose_bands(cg_bands{}, plan_of, visit);
   }
 };
 
