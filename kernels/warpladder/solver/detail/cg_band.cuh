@@ -66,8 +66,9 @@ struct cg_band {
 #pragma unroll
     for (int i = 0; i < Rows; ++i) {
       load_row(p[i], row + i, i < inner_rows);
-      *x_of(i) = make_float4(0, 0, 0, 0);
-      *r_of(i) = make_float4(p[i][0], p[i][1], p[i][2], p[i][3]);
+      const float4 zero{}, b{p[i][0], p[i][1], p[i][2], p[i][3]};
+      *x_of(i) = zero;
+      *r_of(i) = b;
 #pragma unroll
       for (int j = 0; j < Width; ++j) rr = fmaf(p[i][j], p[i][j], rr);
     }
