@@ -120,7 +120,8 @@ std::vector<solver_case> shapes() {
 std::vector<solver_case> every_patch(bool heat) {
   if (!heat)
     return {{.rows = 20, .cols = 2048, .steps = 2}, {.rows = 40, .cols = 1900, .steps = 2}};
-  if (sanitized) return {{.rows = 40, .cols = 2060, .steps = 2}};
+  if (sanitized)
+    return {{.rows = 40, .cols = 2060, .steps = 2}, {.rows = 40, .cols = 1500, .steps = 5}};
   return {{.rows = 50, .cols = 2049, .steps = 6},  {.rows = 70, .cols = 2050, .steps = 5},
           {.rows = 100, .cols = 2048, .steps = 2}, {.rows = 120, .cols = 1538, .steps = 6},
           {.rows = 170, .cols = 2049, .steps = 2}, {.rows = 200, .cols = 1537, .steps = 6},
