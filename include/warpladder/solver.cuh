@@ -9,21 +9,27 @@
 #include <warpladder/core/workspace.hpp>
 #include <warpladder/solver/01_relaunch.cuh>
 #include <warpladder/solver/02_dependent_launch.cuh>
+#include <warpladder/solver/06_neighbours.cuh>
 #include <warpladder/solver/07_tagged_halo.cuh>
 #include <warpladder/solver/08_deep_halo.cuh>
 #include <warpladder/solver/12_cg_fused.cuh>
-#include <warpladder/solver/16_cg_tagged.cuh>
+#include <warpladder/solver/15_cg_on_chip.cuh>
 #include <warpladder/solver/problem.hpp>
 
 namespace warpladder::solver {
 
 namespace detail {
 
-/// Calls visit(rung): cells on chip where they fit, else a kernel per step.
+/// Calls visit(rung): cells on chip where they fit, else a kernel per step. On chip the length of
+/// the rows that are exchanged decides: ghost rows cost arithmetic, of which short rows have
+/// little, tags double the bytes, a flag costs a fence. Columns up to which the first and the
+/// second win on an H100: docs/solver.md, Worklog.
 template <class Visit>
 auto with_best_rung(const jacobi_problem& p, const Visit& visit) {
-  if (deep_halo::supports(p)) return visit(deep_halo{});
-  if (tagged_halo::supports(p)) return visit(tagged_halo{});
+  constexpr std::int64_t ghost_rows_pay = 768, tags_pay = 1792;
+  if (p.cols <= ghost_rows_pay && deep_halo::supports(p)) return visit(deep_halo{});
+  if (p.cols <= tags_pay && tagged_halo::supports(p)) return visit(tagged_halo{});
+  if (neighbours::supports(p)) return visit(neighbours{});
   device_facts device;
   if (query_device(device) == cudaSuccess && device.compute_capability >= 90)
     return visit(dependent_launch{});
@@ -33,7 +39,7 @@ auto with_best_rung(const jacobi_problem& p, const Visit& visit) {
 /// The same for conjugate gradients; beyond the chip two kernels per iteration.
 template <class Visit>
 auto with_best_rung(const cg_problem& p, const Visit& visit) {
-  return cg_tagged::supports(p) ? visit(cg_tagged{}) : visit(cg_fused{});
+  return cg_on_chip::supports(p) ? visit(cg_on_chip{}) : visit(cg_fused{});
 }
 
 template <class Problem>
