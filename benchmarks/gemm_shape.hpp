@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
 #include <cstdint>
-#include <stdexcept>
+#include <size_text.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace warpladder::bench {
 
@@ -29,37 +27,21 @@ struct gemm_shape {
   }
 };
 
+inline constexpr const char* gemm_shape_help =
+    "one number for a cube (512), MxNxK (256x128x64) or MxNxKxbBATCH (64x64x64xb256)";
+
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline gemm_shape parse_gemm_shape(std::string_view text) {
-  const auto complain = [&] {
-    std::string sentence = "'";
-    sentence += text;
-    sentence +=
-        "' is not a size. Write one number for a cube (512), MxNxK (256x128x64) or MxNxKxbBATCH "
-        "(64x64x64xb256), each from 1 to 2147483647.";
-    return std::invalid_argument(sentence);
-  };
-  std::vector<std::int64_t> numbers;
-  bool has_batch = false;
-  for (std::string_view rest = text;;) {
-    if (numbers.size() == 3 && rest.starts_with('b')) {
-      has_batch = true;
-      rest.remove_prefix(1);
-    }
-    std::int32_t number = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (error != std::errc{} || number < 1) throw complain();
-    numbers.push_back(number);
-    rest.remove_prefix(std::size_t(end - rest.data()));
-    if (rest.empty()) break;
-    if (!rest.starts_with('x') || has_batch) throw complain();
-    rest.remove_prefix(1);
+  size_text size(text, gemm_shape_help);
+  gemm_shape shape;
+  shape.m = shape.n = shape.k = size.number();
+  if (size.has("x")) {
+    shape.n = size.number();
+    if (!size.has("x")) size.complain();
+    shape.k = size.number();
+    shape.batch = size.number_after("xb").value_or(1);
   }
-  if (numbers.size() == 1) numbers.assign(3, numbers[0]);
-  if (numbers.size() != (has_batch ? 4 : 3)) throw complain();
-  const gemm_shape shape{numbers[0], numbers[1], numbers[2], has_batch ? numbers[3] : 1};
-  if (shape.bytes(sizeof(float)) > 1e15)
-    throw std::invalid_argument("'" + std::string(text) + "' needs more memory than there is.");
+  size.end(shape.bytes(sizeof(float)));
   return shape;
 }
 

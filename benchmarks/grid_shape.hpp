@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
+#include <size_text.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,14 +25,12 @@ inline constexpr const char* grid_shape_help = "BLOCKSxTHREADS, up to 1024 threa
 
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline grid_shape parse_grid_shape(std::string_view text) {
+  size_text size(text, grid_shape_help);
   grid_shape shape;
-  const char* const end = text.data() + text.size();
-  const auto blocks = std::from_chars(text.data(), end, shape.blocks);
-  const bool has_threads = blocks.ec == std::errc{} && blocks.ptr != end && *blocks.ptr == 'x';
-  const auto threads = has_threads ? std::from_chars(blocks.ptr + 1, end, shape.threads) : blocks;
-  if (!has_threads || threads.ec != std::errc{} || threads.ptr != end)
-    throw std::invalid_argument("'" + std::string(text) + "' is not a grid. Write " +
-                                grid_shape_help + ".");
+  shape.blocks = unsigned(size.number());
+  if (!size.has("x")) size.complain();
+  shape.threads = unsigned(size.number());
+  size.end();
   if (const auto reason = explain_invalid(shape.barriers(0)); !reason.empty())
     throw std::invalid_argument("'" + std::string(text) + "': " + std::string(reason) + ".");
   return shape;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
 #include <cstdint>
-#include <optional>
-#include <stdexcept>
+#include <size_text.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -55,44 +53,23 @@ inline constexpr const char* memory_shape_help =
 
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline memory_shape parse_memory_shape(std::string_view text) {
-  std::string_view rest = text;
-  const auto complain = [&] {
-    return std::invalid_argument("'" + std::string(text) + "' is not a size. Write " +
-                                 memory_shape_help + ", each from 1 to 2147483647.");
-  };
-  const auto number = [&] {
-    std::int32_t value = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (error != std::errc{} || value < 1) throw complain();
-    rest.remove_prefix(std::size_t(end - rest.data()));
-    return std::int64_t{value};
-  };
-  const auto number_after = [&](std::string_view word) -> std::optional<std::int64_t> {
-    if (!rest.starts_with(word)) return std::nullopt;
-    rest.remove_prefix(word.size());
-    return number();
-  };
-
+  size_text size(text, memory_shape_help);
   memory_shape shape;
-  const std::int64_t first = number();
-  if (rest == "particles") {
+  const std::int64_t first = size.number();
+  if (size.has("particles")) {
     shape.of = memory_shape::kind::particles;
     shape.count = first;
-    return shape;
-  }
-  if (const auto table_size = number_after("of")) {
+  } else if (const auto table_size = size.number_after("of")) {
     shape.of = memory_shape::kind::lookups;
     shape.count = first;
     shape.table_size = *table_size;
   } else {
     shape.rows = first;
-    shape.cols = number_after("x").value_or(first);
-    shape.gap = number_after("+").value_or(0);
-    shape.offset = number_after("@").value_or(0);
+    shape.cols = size.number_after("x").value_or(first);
+    shape.gap = size.number_after("+").value_or(0);
+    shape.offset = size.number_after("@").value_or(0);
   }
-  if (!rest.empty()) throw complain();
-  if (shape.bytes() > 1e15)
-    throw std::invalid_argument("'" + std::string(text) + "' needs more memory than there is.");
+  size.end(shape.bytes());
   return shape;
 }
 

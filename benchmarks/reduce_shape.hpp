@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
 #include <cstdint>
-#include <stdexcept>
+#include <size_text.hpp>
 #include <string>
 #include <string_view>
 
@@ -31,25 +30,11 @@ inline constexpr const char* array_shape_help =
 
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline array_shape parse_array_shape(std::string_view text) {
-  std::string_view rest = text;
-  const auto complain = [&] {
-    return std::invalid_argument("'" + std::string(text) + "' is not a size. Write " +
-                                 array_shape_help + ", each from 1 to 1000000000000.");
-  };
-  const auto number = [&] {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (error != std::errc{} || value < 1 || value > 1'000'000'000'000) throw complain();
-    rest.remove_prefix(std::size_t(end - rest.data()));
-    return value;
-  };
+  size_text size(text, array_shape_help, 1'000'000'000'000);
   array_shape shape;
-  shape.count = number();
-  if (rest.starts_with('@')) {
-    rest.remove_prefix(1);
-    shape.offset = number();
-  }
-  if (!rest.empty()) throw complain();
+  shape.count = size.number();
+  shape.offset = size.number_after("@").value_or(0);
+  size.end();
   return shape;
 }
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
 #include <cstdint>
-#include <optional>
-#include <stdexcept>
+#include <size_text.hpp>
 #include <string>
 #include <string_view>
 #include <warpladder/rowwise/problem.hpp>
@@ -37,34 +35,14 @@ inline constexpr const char* rowwise_shape_help =
 
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline rowwise_shape parse_rowwise_shape(std::string_view text) {
-  std::string_view rest = text;
-  const auto complain = [&] {
-    return std::invalid_argument("'" + std::string(text) + "' is not a size. Write " +
-                                 rowwise_shape_help + ", each from 1 to 2147483647.");
-  };
-  const auto number = [&] {
-    std::int32_t value = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (error != std::errc{} || value < 1) throw complain();
-    rest.remove_prefix(std::size_t(end - rest.data()));
-    return std::int64_t{value};
-  };
-  const auto number_after = [&](std::string_view word) -> std::optional<std::int64_t> {
-    if (!rest.starts_with(word)) return std::nullopt;
-    rest.remove_prefix(word.size());
-    return number();
-  };
-
+  size_text size(text, rowwise_shape_help);
   rowwise_shape shape;
-  shape.rows = number();
-  const auto cols = number_after("x");
-  if (!cols) throw complain();
-  shape.cols = *cols;
-  shape.gap = number_after("+").value_or(0);
-  shape.offset = number_after("@").value_or(0);
-  if (!rest.empty()) throw complain();
-  if (shape.bytes(sizeof(float)) > 1e15)
-    throw std::invalid_argument("'" + std::string(text) + "' needs more memory than there is.");
+  shape.rows = size.number();
+  if (!size.has("x")) size.complain();
+  shape.cols = size.number();
+  shape.gap = size.number_after("+").value_or(0);
+  shape.offset = size.number_after("@").value_or(0);
+  size.end(shape.bytes(sizeof(float)));
   return shape;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
 #include <cstdint>
-#include <stdexcept>
+#include <size_text.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -33,26 +32,12 @@ inline constexpr double solver_bytes_per_cell = is_heat<Problem> ? 8 : 40;
 
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline solver_shape parse_solver_shape(std::string_view text) {
-  std::string_view rest = text;
-  const auto complain = [&] {
-    return std::invalid_argument("'" + std::string(text) + "' is not a size. Write " +
-                                 solver_shape_help + ", each from 1 to 2147483647.");
-  };
-  const auto number = [&] {
-    std::int32_t value = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (error != std::errc{} || value < 1) throw complain();
-    rest.remove_prefix(std::size_t(end - rest.data()));
-    return std::int64_t{value};
-  };
+  size_text size(text, solver_shape_help);
   solver_shape shape;
-  shape.rows = number();
-  if (!rest.starts_with("x")) throw complain();
-  rest.remove_prefix(1);
-  shape.cols = number();
-  if (!rest.empty()) throw complain();
-  if (shape.cells() > 1e13)
-    throw std::invalid_argument("'" + std::string(text) + "' needs more memory than there is.");
+  shape.rows = size.number();
+  if (!size.has("x")) size.complain();
+  shape.cols = size.number();
+  size.end(shape.cells() * 100);
   return shape;
 }
 
