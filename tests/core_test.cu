@@ -115,9 +115,7 @@ struct numbered {
     return {};
   }
   static std::size_t workspace_bytes(const number& n) { return std::size_t(n.value) * Step; }
-  static cudaError_t launch(const number&, cudaStream_t, workspace_view) {
-    return cudaSuccess;
-  }
+  static cudaError_t launch(const number&, cudaStream_t, workspace_view) { return cudaSuccess; }
 };
 
 TEST(CoreRung, TableKeepsOrderAndCallsTheRightRung) {
