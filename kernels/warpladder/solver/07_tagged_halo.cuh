@@ -66,7 +66,7 @@ template <int Width>
 __device__ __forceinline__ void await_edges(const edge_rows<tagged_word>& rows, int step,
                                             unsigned tag, float (&above)[Width],
                                             float (&below)[Width]) {
-  constexpr int together = Width % 4 == 0 ? 4 : 3;
+  constexpr int together = 4;
   static_assert(Width % together == 0);
   // Beyond the rim is nobody: there a thread finds what it has stored itself.
   const bool has_above = blockIdx.x > 0, has_below = blockIdx.x + 1 < gridDim.x;
@@ -121,9 +121,15 @@ class tagged_edges {
   edge_rows<tagged_word> rows_;
 };
 
+/// Without the two widest patches of flat_bands: beside so many cells the words that are on their
+/// way find no registers.
+using tagged_bands =
+    band_shapes<band_shape<4, 2, 512>, band_shape<4, 4, 512>, band_shape<4, 8, 512>,
+                band_shape<4, 12, 512>, band_shape<8, 16, 256>>;
+
 }  // namespace detail
 
-struct tagged_halo : detail::banded<detail::tagged_edges> {
+struct tagged_halo : detail::banded<detail::tagged_edges, detail::tagged_bands> {
   static constexpr rung_info info{7, "tagged_halo", "edge values carry their step: no fence"};
 };
 

@@ -10,16 +10,16 @@
 // none of its own rows. Then k rows on each side are exchanged, in words that carry the number of
 // the exchange.
 // Traffic: k rows every k steps, as many bytes as before. Work: of 4 rows with k = 4, 10 are
-// computed, 2.5 times as many; of 8, 14; of 16 with k = 2, 18.
+// computed, 2.5 times as many; of 8, 14; of 12, 18.
 // Latency: 0.6 us and the arithmetic of 2 k row reads per k steps. 256^2: 0.15 + 0.2 us of
 // computing and __syncthreads(), 0.35 us per step where 07 took 0.7; 1024^2: 0.15 + 0.45 us, 0.6
-// where 07 takes 0.9. 2048^2, k = 2: 0.6 + 1.0 us, 1.6 us where 07 takes 1.8.
+// where 07 takes 0.9.
 // All words of an exchange are asked for at once: one round trip, for which there are registers, as
 // the ghosts' are free.
 // Bits are the same: a ghost is computed from the same numbers in the same order as its original.
 // Two places are enough, for the reason given in 07, with exchanges for steps.
 // Limited by: arithmetic that is done twice, and the registers of the ghosts: supports() ends at
-// 2050 columns x 2114 rows, 07 holds more.
+// 1538 columns x 1586 rows (132 multiprocessors), 07 holds more.
 #pragma once
 
 #include <cstddef>
@@ -107,8 +107,8 @@ class deep_edges {
 };
 
 /// Width x rows with the ghosts, threads, ghosts on each side.
-using ghost_bands = band_shapes<band_shape<4, 10, 512, 3>, band_shape<4, 14, 384, 3>,
-                                band_shape<4, 18, 384, 3>, band_shape<8, 18, 256, 1>>;
+using ghost_bands =
+    band_shapes<band_shape<4, 10, 512, 3>, band_shape<4, 14, 384, 3>, band_shape<4, 18, 384, 3>>;
 
 }  // namespace detail
 

@@ -95,9 +95,14 @@ class tagged_together {
   edge_rows<tagged_word> rows_;
 };
 
+/// Fewer threads than cg_bands for the tall patches: beside so many cells the words that are on
+/// their way find no registers.
+using cg_tagged_bands = band_shapes<cg_band_shape<4, 2, 512>, cg_band_shape<4, 4, 512>,
+                                    cg_band_shape<4, 8, 384>, cg_band_shape<4, 12, 256>>;
+
 }  // namespace detail
 
-struct cg_tagged : detail::cg_banded<detail::tagged_together> {
+struct cg_tagged : detail::cg_banded<detail::tagged_together, detail::cg_tagged_bands> {
   static constexpr rung_info info{16, "cg_tagged",
                                   "shares and rows carry their number: no barrier"};
 };

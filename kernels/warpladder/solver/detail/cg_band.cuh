@@ -207,7 +207,7 @@ using cg_bands = band_shapes<cg_band_shape<4, 2, 512>, cg_band_shape<4, 4, 512>,
                              cg_band_shape<4, 8, 512>, cg_band_shape<4, 12, 384>>;
 
 /// The rung that a Together makes.
-template <class Together>
+template <class Together, class Shapes = cg_bands>
 struct cg_banded {
   static support supports(const cg_problem& p) {
     if (p.is_empty() || choose(p, [](auto, const band_plan&) {})) return {};
@@ -262,7 +262,7 @@ struct cg_banded {
       return plan_bands(kernel_of<decltype(shape)>, p.rows, p.cols, band::rows, band::width,
                         shape.max_threads, band::shared_bytes_per_thread);
     };
-    return choose_bands(cg_bands{}, plan_of, visit);
+    return choose_bands(Shapes{}, plan_of, visit);
   }
 };
 
