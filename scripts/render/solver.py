@@ -7,8 +7,8 @@ from render.results import Problem
 from render.words import number, pretty_shape, provenance, ratio, table
 
 TOPIC = "solver"
-DOORS = {"jacobi": ("µs per step", "relaunch", "07_tagged_halo"),
-         "conjugate_gradient": ("µs per iteration", "relaunch", "16_cg_tagged")}
+DOORS = {"jacobi": ("µs per step", "relaunch", "06_neighbours"),
+         "conjugate_gradient": ("µs per iteration", "relaunch", "15_cg_on_chip")}
 MODES = ("stream", "graph")
 
 
