@@ -14,6 +14,7 @@
 
 #include "gemm_test.hpp"
 #include "support/backend.hpp"
+#include "support/captured.hpp"
 #include "support/gemm_case.hpp"
 #include "support/lent_workspace.hpp"
 
@@ -394,22 +395,10 @@ void streams_and_capture(const method<T>& how) {
         const guarded_array<T> expected = operands.download_c();
 
         const lent_workspace workspace(how.workspace_bytes(operands.problem()));
-        cudaGraph_t graph{};
-        cudaGraphExec_t executable{};
-        ASSERT_EQ(cudaStreamBeginCapture(own, cudaStreamCaptureModeGlobal), cudaSuccess);
-        EXPECT_EQ(how.launch(operands.problem(), own, workspace.view()), cudaSuccess);
-        ASSERT_EQ(cudaStreamEndCapture(own, &graph), cudaSuccess)
-            << "not legal under stream capture";
-        ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
-        for (int replay = 0; replay < 2; ++replay) {
-          operands.upload();
-          EXPECT_EQ(cudaGraphLaunch(executable, own), cudaSuccess);
-          ASSERT_EQ(cudaStreamSynchronize(own), cudaSuccess);
-          EXPECT_TRUE(operands.download_c().same_bits(expected)) << "replay " << replay;
-        }
+        replay_captured(
+            own, [&] { return how.launch(operands.problem(), own, workspace.view()); },
+            [&] { operands.upload(); }, [&] { return operands.download_c().same_bits(expected); });
         EXPECT_TRUE(workspace.guards_intact()) << "memory outside of the workspace was written";
-        EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
-        EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
       });
 }
 

@@ -14,6 +14,7 @@
 #include <warpladder/core/stream.hpp>
 
 #include "support/backend.hpp"
+#include "support/captured.hpp"
 #include "support/guarded_array.hpp"
 #include "support/lent_workspace.hpp"
 
@@ -203,21 +204,10 @@ void streams_and_capture(const rung& how) {
     ASSERT_EQ(cudaStreamSynchronize(own), cudaSuccess);
     EXPECT_TRUE(on.check()) << "three launches in a row";
 
-    cudaGraph_t graph{};
-    cudaGraphExec_t executable{};
-    ASSERT_EQ(cudaStreamBeginCapture(own, cudaStreamCaptureModeGlobal), cudaSuccess);
-    EXPECT_EQ(how.launch(on.posed(), own, workspace.view()), cudaSuccess);
-    ASSERT_EQ(cudaStreamEndCapture(own, &graph), cudaSuccess) << "not legal under stream capture";
-    ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
-    for (int replay = 0; replay < 2; ++replay) {
-      on.upload();
-      EXPECT_EQ(cudaGraphLaunch(executable, own), cudaSuccess);
-      ASSERT_EQ(cudaStreamSynchronize(own), cudaSuccess);
-      EXPECT_TRUE(on.check()) << "replay " << replay;
-    }
+    replay_captured(
+        own, [&] { return how.launch(on.posed(), own, workspace.view()); }, [&] { on.upload(); },
+        [&] { return on.check(); });
     EXPECT_TRUE(workspace.guards_intact()) << "memory outside of the workspace was written";
-    EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
-    EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
   });
 }
 

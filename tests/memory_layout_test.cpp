@@ -16,6 +16,7 @@
 
 #include "memory.hpp"
 #include "support/backend.hpp"
+#include "support/captured.hpp"
 #include "support/guarded_array.hpp"
 
 namespace warpladder::test {
@@ -201,20 +202,9 @@ void right_when_captured(const rung_entry<Problem>& rung, const Operands& operan
   EXPECT_TRUE(operands.check()) << "on the default stream";
 
   const stream own;
-  cudaGraph_t graph{};
-  cudaGraphExec_t executable{};
-  ASSERT_EQ(cudaStreamBeginCapture(own, cudaStreamCaptureModeGlobal), cudaSuccess);
-  EXPECT_EQ(rung.launch(operands.problem(), own, {}), cudaSuccess);
-  ASSERT_EQ(cudaStreamEndCapture(own, &graph), cudaSuccess) << "not legal under stream capture";
-  ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
-  for (int replay = 0; replay < 2; ++replay) {
-    operands.upload();
-    EXPECT_EQ(cudaGraphLaunch(executable, own), cudaSuccess);
-    ASSERT_EQ(cudaStreamSynchronize(own), cudaSuccess);
-    EXPECT_TRUE(operands.check()) << "replay " << replay;
-  }
-  EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
-  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  replay_captured(
+      own, [&] { return rung.launch(operands.problem(), own, {}); }, [&] { operands.upload(); },
+      [&] { return operands.check(); });
 }
 
 bool has_free_memory(std::int64_t bytes) {

@@ -20,6 +20,7 @@
 #include "reduce_segments.hpp"
 #include "reduce_types.hpp"
 #include "support/backend.hpp"
+#include "support/captured.hpp"
 #include "support/lent_workspace.hpp"
 #include "support/reduce_case.hpp"
 
@@ -268,21 +269,10 @@ void streams_and_capture(const subject& who, const std::vector<reduce_case>& cas
     run_and_check(problem, cudaStream_t{}, true);
 
     const lent_workspace workspace(problem.workspace_bytes());
-    cudaGraph_t graph{};
-    cudaGraphExec_t executable{};
-    ASSERT_EQ(cudaStreamBeginCapture(own, cudaStreamCaptureModeGlobal), cudaSuccess);
-    EXPECT_EQ(problem.launch(own, workspace.view()), cudaSuccess);
-    ASSERT_EQ(cudaStreamEndCapture(own, &graph), cudaSuccess) << "not legal under stream capture";
-    ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
-    for (int replay = 0; replay < 2; ++replay) {
-      problem.upload();
-      EXPECT_EQ(cudaGraphLaunch(executable, own), cudaSuccess);
-      ASSERT_EQ(cudaStreamSynchronize(own), cudaSuccess);
-      EXPECT_TRUE(problem.check(true)) << "replay " << replay;
-    }
+    replay_captured(
+        own, [&] { return problem.launch(own, workspace.view()); }, [&] { problem.upload(); },
+        [&] { return problem.check(true); });
     EXPECT_TRUE(workspace.guards_intact()) << "memory outside of the workspace was written";
-    EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
-    EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
   });
 }
 

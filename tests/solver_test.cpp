@@ -15,6 +15,7 @@
 #include <warpladder/core/stream.hpp>
 
 #include "support/backend.hpp"
+#include "support/captured.hpp"
 #include "support/lent_workspace.hpp"
 #include "support/solver_case.hpp"
 
@@ -246,21 +247,10 @@ void streams_and_capture(const method<Problem>& how) {
     EXPECT_TRUE(operands.check()) << "on the default stream";
 
     const lent_workspace workspace(how.workspace_bytes(operands.problem()));
-    cudaGraph_t graph{};
-    cudaGraphExec_t executable{};
-    ASSERT_EQ(cudaStreamBeginCapture(own, cudaStreamCaptureModeGlobal), cudaSuccess);
-    EXPECT_EQ(how.launch(operands.problem(), own, workspace.view()), cudaSuccess);
-    ASSERT_EQ(cudaStreamEndCapture(own, &graph), cudaSuccess) << "not legal under stream capture";
-    ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
-    for (int replay = 0; replay < 2; ++replay) {
-      operands.upload();
-      EXPECT_EQ(cudaGraphLaunch(executable, own), cudaSuccess);
-      ASSERT_EQ(cudaStreamSynchronize(own), cudaSuccess);
-      EXPECT_TRUE(operands.check()) << "replay " << replay;
-    }
+    replay_captured(
+        own, [&] { return how.launch(operands.problem(), own, workspace.view()); },
+        [&] { operands.upload(); }, [&] { return operands.check(); });
     EXPECT_TRUE(workspace.guards_intact()) << "memory outside of the workspace was written";
-    EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
-    EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
   });
 }
 
