@@ -119,8 +119,10 @@ void measure(benchmark::State& state, const bench_case& wanted, laboratory& lab)
   counters["vendor_ratio_min"] = *std::min_element(ratios.begin(), ratios.end());
   counters["vendor_ratio_max"] = *std::max_element(ratios.begin(), ratios.end());
   counters["cv"] = coefficient_of_variation(rung_seconds);
-  counters["ceiling_ratio"] = std::max(of_fma, of_memory);
-  counters["bound_by_memory"] = of_memory > of_fma;
+  counters["ceiling_ratio"] =
+      match.bound_seconds > 0 ? match.bound_seconds / seconds : std::max(of_fma, of_memory);
+  counters["bound_us"] = match.bound_seconds * 1e6;
+  counters["bound_by_memory"] = match.bound_seconds > 0 || of_memory > of_fma;
   counters["read_ceiling"] = only_reads;
   counters["flops_per_second"] = flops;
   counters["bytes_per_second"] = bytes;

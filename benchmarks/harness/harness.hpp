@@ -29,7 +29,10 @@ struct contest {
   double flops = 0;
   double bytes = 0;              ///< that must at least be moved: each input and output once
   traffic kind = traffic::copy;  ///< what the bytes are
-  std::string label = {};        ///< for people, e.g. which method the front door chose
+  /// Least seconds for the job, by a ceiling of the topic's own that was measured in this process,
+  /// such as the rate of the bus. 0: what binds are the GPU's multiply-adds and its memory.
+  double bound_seconds = 0;
+  std::string label = {};  ///< for people, e.g. which method the front door chose
 };
 
 struct bench_case {
