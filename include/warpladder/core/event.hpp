@@ -35,8 +35,12 @@ class event_view {
 class event : public event_view {
  public:
   enum class timing : bool { off, on };
+  /// What a host thread does in synchronize(): poll, which is back within a microsecond and keeps a
+  /// core busy, or sleep until the driver wakes it, tens of microseconds later.
+  enum class host_wait : bool { polls, sleeps };
 
-  explicit event(timing with_timing = timing::off) : event_view(create(with_timing)) {}
+  explicit event(timing with_timing = timing::off, host_wait waits = host_wait::polls)
+      : event_view(create(with_timing, waits)) {}
   event(event&& other) noexcept : event_view(other.get()) { other.release(); }
   event& operator=(event&& other) noexcept {
     event moved(std::move(other));
@@ -51,10 +55,11 @@ class event : public event_view {
   }
 
  private:
-  static cudaEvent_t create(timing with_timing) {
+  static cudaEvent_t create(timing with_timing, host_wait waits) {
     cudaEvent_t handle{};
     const unsigned flags =
-        with_timing == timing::on ? cudaEventDefault : unsigned{cudaEventDisableTiming};
+        (with_timing == timing::on ? cudaEventDefault : unsigned{cudaEventDisableTiming}) |
+        (waits == host_wait::sleeps ? unsigned{cudaEventBlockingSync} : 0u);
     WARPLADDER_TRY(cudaEventCreateWithFlags(&handle, flags));
     return handle;
   }

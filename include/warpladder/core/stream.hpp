@@ -30,7 +30,10 @@ class stream_view {
 /// Owns a stream that never synchronises implicitly with the legacy default stream.
 class stream : public stream_view {
  public:
-  stream() : stream_view(create()) {}
+  stream() : stream_view(create(0)) {}
+  /// Lower numbers go first; cudaDeviceGetStreamPriorityRange() says which exist, the rest is
+  /// clamped to those.
+  explicit stream(int priority) : stream_view(create(priority)) {}
   stream(stream&& other) noexcept : stream_view(other.get()) { other.release(); }
   stream& operator=(stream&& other) noexcept {
     stream moved(std::move(other));
@@ -45,9 +48,9 @@ class stream : public stream_view {
   }
 
  private:
-  static cudaStream_t create() {
+  static cudaStream_t create(int priority) {
     cudaStream_t handle{};
-    WARPLADDER_TRY(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking));
+    WARPLADDER_TRY(cudaStreamCreateWithPriority(&handle, cudaStreamNonBlocking, priority));
     return handle;
   }
   void release() noexcept { static_cast<stream_view&>(*this) = stream_view(cudaStream_t{}); }
