@@ -275,6 +275,54 @@ TEST(Memory, TheDeviceCanBeFull) {
   EXPECT_EQ(cudaFree(pointer), cudaSuccess);
 }
 
+TEST(Memory, ManagedMemoryIsThereForBoth) {
+  int* managed = nullptr;
+  ASSERT_EQ(cudaMallocManaged(&managed, 8 * sizeof(int)), cudaSuccess);
+  cudaPointerAttributes a;
+  ASSERT_EQ(cudaPointerGetAttributes(&a, managed + 7), cudaSuccess);
+  EXPECT_EQ(a.type, cudaMemoryTypeManaged);
+  const cudaMemLocation device{cudaMemLocationTypeDevice, 0}, host{cudaMemLocationTypeHost, 0};
+  EXPECT_EQ(cudaMemAdvise(managed, 32, cudaMemAdviseSetReadMostly, device), cudaSuccess);
+  EXPECT_EQ(cudaMemAdvise(managed, 32, cudaMemAdviseSetPreferredLocation, cudaCpuDeviceId),
+            cudaSuccess);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, 32, device, 0, nullptr), cudaSuccess);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, 32, host, 0, nullptr), cudaSuccess);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, 32, 0, nullptr), cudaSuccess);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, 33, 0, nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, 32, 1, nullptr), cudaErrorInvalidDevice);
+  const int host_values[2] = {1, 2};
+  EXPECT_EQ(cudaMemcpy(managed, host_values, 8, cudaMemcpyHostToDevice), cudaSuccess);
+  EXPECT_EQ(cudaMemcpy(managed + 2, host_values, 8, cudaMemcpyHostToHost), cudaSuccess);
+  EXPECT_EQ(managed[1] + managed[3], 4);
+  EXPECT_EQ(cudaFree(managed), cudaSuccess);
+  EXPECT_EQ(cudaMemAdvise(managed, 32, cudaMemAdviseSetReadMostly, device), cudaErrorInvalidValue);
+  cudaGetLastError();
+}
+
+TEST(Memory, FlagsOfHostMemory) {
+  int* pinned = nullptr;
+  ASSERT_EQ(cudaHostAlloc(&pinned, 16, cudaHostAllocMapped | cudaHostAllocWriteCombined),
+            cudaSuccess);
+  unsigned flags = 0;
+  EXPECT_EQ(cudaHostGetFlags(&flags, pinned), cudaSuccess);
+  EXPECT_EQ(flags, cudaHostAllocMapped | cudaHostAllocWriteCombined);
+  EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
+  EXPECT_EQ(cudaHostGetFlags(&flags, pinned), cudaErrorInvalidValue);
+  cudaGetLastError();
+}
+
+TEST(Memory, TheOnlyDeviceHasNoPeers) {
+  int can = -1;
+  EXPECT_EQ(cudaDeviceCanAccessPeer(&can, 0, 0), cudaSuccess);
+  EXPECT_EQ(can, 0);
+  EXPECT_EQ(cudaDeviceCanAccessPeer(&can, 0, 1), cudaErrorInvalidDevice);
+  device_array<int> from(std::vector<int>{7}), to(1);
+  EXPECT_EQ(cudaMemcpyPeerAsync(to, 0, from, 0, sizeof(int)), cudaSuccess);
+  EXPECT_EQ(to.read()[0], 7);
+  EXPECT_EQ(cudaMemcpyPeer(to, 1, from, 0, sizeof(int)), cudaErrorInvalidDevice);
+  cudaGetLastError();
+}
+
 // ---- shared memory and the block barrier -------------------------------------------------------
 
 template <bool Barrier>
@@ -1255,6 +1303,18 @@ TEST(Streams, StreamOrderedMemory) {
   cudaGetLastError();
 }
 
+TEST(Streams, RememberTheirPriority) {
+  int least = 1, greatest = 1, priority = 1;
+  ASSERT_EQ(cudaDeviceGetStreamPriorityRange(&least, &greatest), cudaSuccess);
+  EXPECT_LT(greatest, least) << "a smaller number is a greater priority";
+  cudaStream_t urgent = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithPriority(&urgent, cudaStreamNonBlocking, greatest - 1),
+            cudaSuccess);
+  EXPECT_EQ(cudaStreamGetPriority(urgent, &priority), cudaSuccess);
+  EXPECT_EQ(priority, greatest);
+  EXPECT_EQ(cudaStreamDestroy(urgent), cudaSuccess);
+}
+
 TEST(Streams, BadHandles) {
   cudaStream_t gone = nullptr;
   ASSERT_EQ(cudaStreamCreate(&gone), cudaSuccess);
@@ -1372,6 +1432,110 @@ TEST(Capture, IllegalStates) {
   EXPECT_EQ(cudaStreamWaitEvent(s, before), cudaErrorStreamCaptureIsolation);
   EXPECT_EQ(cudaStreamEndCapture(s, &graph), cudaErrorStreamCaptureInvalidated);
   cudaGetLastError();
+}
+
+// ---- failures on purpose, and what is left behind
+// ------------------------------------------------
+
+TEST(Faults, AreCountedAndPass) {
+  using simt::fault;
+  const simt::object_counts before = simt::live_objects();
+  {
+    const simt::scoped_failure second(fault::pinned_allocation, 1);
+    int *first_pinned = nullptr, *second_pinned = nullptr;
+    EXPECT_EQ(cudaMallocHost(&first_pinned, 4), cudaSuccess);
+    EXPECT_EQ(second.count(), 0u);
+    EXPECT_EQ(cudaMallocHost(&second_pinned, 4), cudaErrorMemoryAllocation);
+    EXPECT_EQ(second_pinned, nullptr);
+    EXPECT_EQ(second.count(), 1u);
+    EXPECT_EQ(cudaGetLastError(), cudaErrorMemoryAllocation);
+    EXPECT_EQ(cudaHostAlloc(&second_pinned, 4, 0), cudaSuccess) << "it fails once";
+    EXPECT_EQ(cudaFreeHost(first_pinned), cudaSuccess);
+    EXPECT_EQ(cudaFreeHost(second_pinned), cudaSuccess);
+  }
+  {
+    const simt::scoped_failure all(fault::device_allocation, 0, cudaErrorMemoryAllocation, 4);
+    int* memory = nullptr;
+    size_t pitch = 0;
+    EXPECT_EQ(cudaMalloc(&memory, 4), cudaErrorMemoryAllocation);
+    EXPECT_EQ(cudaMallocPitch(&memory, &pitch, 4, 4), cudaErrorMemoryAllocation);
+    EXPECT_EQ(cudaMallocManaged(&memory, 4), cudaErrorMemoryAllocation);
+    EXPECT_EQ(cudaMallocAsync(&memory, 4, nullptr), cudaErrorMemoryAllocation);
+    EXPECT_EQ(all.count(), 4u);
+  }
+  int value = 0;
+  cudaStream_t stream = nullptr;
+  cudaEvent_t event = nullptr;
+  const simt::scoped_failure registration(fault::registration), streams(fault::stream_creation),
+      events(fault::event_creation), kernels(fault::kernel_launch);
+  EXPECT_EQ(cudaHostRegister(&value, 4, 0), cudaErrorMemoryAllocation);
+  EXPECT_EQ(cudaStreamCreate(&stream), cudaErrorMemoryAllocation);
+  EXPECT_EQ(cudaEventCreate(&event), cudaErrorMemoryAllocation);
+  EXPECT_EQ(launch({1, 1}, nothing), cudaErrorLaunchOutOfResources);
+  EXPECT_EQ(launch({1, 1}, nothing), cudaSuccess);
+  cudaGetLastError();
+  EXPECT_EQ(simt::live_objects(), before) << "what failed has left nothing";
+}
+
+TEST(Faults, CopiesFailAtTheCallOrLater) {
+  using simt::fault;
+  stream s;
+  device_array<int> out(std::vector<int>{1});
+  int* pinned = nullptr;
+  ASSERT_EQ(cudaMallocHost(&pinned, sizeof(int)), cudaSuccess);
+  *pinned = 2;
+  const auto copy = [&] {
+    return cudaMemcpyAsync(out, pinned, sizeof(int), cudaMemcpyHostToDevice, s);
+  };
+  {
+    const simt::scoped_failure failure(fault::copy_submit);
+    EXPECT_EQ(copy(), cudaErrorInvalidValue);
+    EXPECT_EQ(cudaStreamSynchronize(s), cudaSuccess) << "nothing was submitted";
+  }
+  for (fault where : {fault::copy_execution, fault::kernel_execution}) {
+    const simt::scoped_failure failure(where, 0, cudaErrorIllegalAddress);
+    gate closed(s);
+    EXPECT_EQ(copy(), cudaSuccess);
+    EXPECT_EQ(launch({1, 1, 0, 0, false, s}, add, out, 5), cudaSuccess);
+    closed.open();
+    EXPECT_EQ(cudaStreamSynchronize(s), cudaErrorIllegalAddress);
+    EXPECT_EQ(failure.count(), 1u);
+    EXPECT_EQ(out.read()[0], where == fault::copy_execution ? 1 : 2) << "what follows is skipped";
+    cudaGetLastError();
+  }
+  EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
+}
+
+TEST(Faults, NothingIsLeftBehind) {
+  const simt::object_counts before = simt::live_objects();
+  const auto since = [&](auto member) { return simt::live_objects().*member - before.*member; };
+  using simt::object_counts;
+  {
+    stream s;
+    event e;
+    device_array<int> memory(4);
+    int* pinned = nullptr;
+    int pageable[3];
+    ASSERT_EQ(cudaMallocHost(&pinned, 8), cudaSuccess);
+    ASSERT_EQ(cudaHostRegister(pageable, 12, 0), cudaSuccess);
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    ASSERT_EQ(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal), cudaSuccess);
+    ASSERT_EQ(cudaStreamEndCapture(s, &graph), cudaSuccess);
+    ASSERT_EQ(cudaGraphInstantiate(&executable, graph), cudaSuccess);
+    EXPECT_EQ(since(&object_counts::device_bytes), 16u);
+    EXPECT_EQ(since(&object_counts::pinned_bytes), 8u);
+    EXPECT_EQ(since(&object_counts::registered_bytes), 12u);
+    EXPECT_EQ(since(&object_counts::streams), 1u);
+    EXPECT_EQ(since(&object_counts::events), 1u);
+    EXPECT_EQ(since(&object_counts::graphs), 1u);
+    EXPECT_EQ(since(&object_counts::executable_graphs), 1u);
+    EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
+    EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+    EXPECT_EQ(cudaHostUnregister(pageable), cudaSuccess);
+    EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
+  }
+  EXPECT_EQ(simt::live_objects(), before);
 }
 
 // ---- defects that must be caught ---------------------------------------------------------------

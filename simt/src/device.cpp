@@ -27,6 +27,22 @@ cudaError_t cudaSetDevice(int wanted) {
   return wanted == 0 ? cudaSuccess : noted(cudaErrorInvalidDevice);
 }
 
+// There is no second device, and no device is its own peer.
+cudaError_t cudaDeviceCanAccessPeer(int* can_access, int index, int peer) {
+  if (can_access == nullptr) return noted(cudaErrorInvalidValue);
+  if (index != 0 || peer != 0) return noted(cudaErrorInvalidDevice);
+  *can_access = 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceEnablePeerAccess(int, unsigned) {
+  return noted(cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaDeviceDisablePeerAccess(int) {
+  return noted(cudaErrorPeerAccessNotEnabled);
+}
+
 cudaError_t cudaDriverGetVersion(int* version) {
   if (version == nullptr) return noted(cudaErrorInvalidValue);
   *version = CUDART_VERSION;
@@ -67,9 +83,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
   p.memoryBusWidth = 64;
   p.l2CacheSize = 1 << 20;
   p.maxThreadsPerMultiProcessor = device::max_threads_per_sm;
-  p.streamPrioritiesSupported = 0;
+  p.streamPrioritiesSupported = 1;
   p.sharedMemPerMultiprocessor = device::shared_per_sm;
   p.regsPerMultiprocessor = device::registers;
+  p.managedMemory = 1;
+  p.concurrentManagedAccess = 1;
   p.cooperativeLaunch = 1;
   p.sharedMemPerBlockOptin = device::shared_per_block_opt_in;
   p.maxBlocksPerMultiProcessor = device::max_blocks_per_sm;

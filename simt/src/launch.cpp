@@ -8,6 +8,7 @@
 
 #include "device.hpp"
 #include "errors.hpp"
+#include "faults.hpp"
 #include "grid.hpp"
 #include "stream.hpp"
 #include "symbols.hpp"
@@ -119,7 +120,11 @@ cudaError_t detail::launch(const void* kernel, const cudaLaunchConfig_t& config,
   auto plan = std::make_shared<launch_plan>(planned(kernel, config));
   plan->body = std::move(body);
   if (const cudaError_t error = validate(*plan)) return noted(error);
-  return noted(submit(config.stream, {[plan] { return run_grid(*plan); }}));
+  if (const cudaError_t failure = next_failure(fault::kernel_launch)) return noted(failure);
+  const cudaError_t outcome = next_failure(fault::kernel_execution);
+  return noted(submit(config.stream, {[plan, outcome] {
+                        return outcome != cudaSuccess ? outcome : run_grid(*plan);
+                      }}));
 }
 
 }  // namespace simt

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "errors.hpp"
+#include "faults.hpp"
 #include "simt/runtime_api.hpp"
 #include "simt/simt.hpp"
 #include "stream.hpp"
@@ -20,15 +21,16 @@
 namespace simt {
 namespace {
 
-enum class memory_kind { device, symbol, pinned, registered };
+enum class memory_kind { device, managed, symbol, pinned, registered };
 
 struct allocation {
   std::uintptr_t start = 0;
   std::size_t bytes = 0;
   memory_kind kind = memory_kind::device;
+  unsigned flags = 0;  // of host memory, as given by the program
 
   bool is_device() const { return kind == memory_kind::device || kind == memory_kind::symbol; }
-  bool is_owned_host() const { return kind == memory_kind::pinned; }
+  bool is_host() const { return kind == memory_kind::pinned || kind == memory_kind::registered; }
 };
 
 class allocation_table {
@@ -51,10 +53,10 @@ class allocation_table {
     device_bytes_ -= bytes;
   }
 
-  void insert(const void* pointer, std::size_t bytes, memory_kind kind) {
+  void insert(const void* pointer, std::size_t bytes, memory_kind kind, unsigned flags = 0) {
     std::lock_guard lock(mutex_);
     const auto start = reinterpret_cast<std::uintptr_t>(pointer);
-    entries_[start] = {start, bytes, kind};
+    entries_[start] = {start, bytes, kind, flags};
   }
 
   // Removes the entry that begins at `pointer` if it is of this kind.
@@ -75,6 +77,29 @@ class allocation_table {
     if (after == entries_.begin()) return {};
     const allocation& candidate = std::prev(after)->second;
     return address - candidate.start < candidate.bytes ? candidate : allocation{};
+  }
+
+  void count(object_counts& counts) {
+    std::lock_guard lock(mutex_);
+    for (const auto& [start, entry] : entries_) {
+      switch (entry.kind) {
+        case memory_kind::device:
+        case memory_kind::managed:
+          ++counts.device_allocations;
+          counts.device_bytes += entry.bytes;
+          break;
+        case memory_kind::pinned:
+          ++counts.pinned_allocations;
+          counts.pinned_bytes += entry.bytes;
+          break;
+        case memory_kind::registered:
+          ++counts.registrations;
+          counts.registered_bytes += entry.bytes;
+          break;
+        case memory_kind::symbol:
+          break;
+      }
+    }
   }
 
  private:
@@ -110,10 +135,12 @@ void free_device_memory(void* pointer) {
   traced ? trace::release_device(pointer) : std::free(pointer);
 }
 
-cudaError_t allocate_device(void** pointer, std::size_t bytes) {
+cudaError_t allocate_device(void** pointer, std::size_t bytes,
+                            memory_kind kind = memory_kind::device) {
   if (pointer == nullptr) return cudaErrorInvalidValue;
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (const cudaError_t failure = next_failure(fault::device_allocation)) return failure;
   if (!the_table().reserve(bytes)) return cudaErrorMemoryAllocation;
   void* made = allocate_device_memory(bytes);
   if (made == nullptr) {
@@ -121,20 +148,23 @@ cudaError_t allocate_device(void** pointer, std::size_t bytes) {
     return cudaErrorMemoryAllocation;
   }
   if (current_options().poison_global) std::memset(made, 0xFF, bytes);
-  the_table().insert(made, bytes, memory_kind::device);
+  the_table().insert(made, bytes, kind);
   *pointer = made;
   return cudaSuccess;
 }
 
 cudaError_t release_device(void* pointer) {
   std::size_t bytes = 0;
-  if (!the_table().remove(pointer, memory_kind::device, &bytes)) return cudaErrorInvalidValue;
+  if (!the_table().remove(pointer, memory_kind::device, &bytes) &&
+      !the_table().remove(pointer, memory_kind::managed, &bytes)) {
+    return cudaErrorInvalidValue;
+  }
   the_table().unreserve(bytes);
   free_device_memory(pointer);
   return cudaSuccess;
 }
 
-enum class place { device, pinned, pageable };
+enum class place { device, managed, pinned, pageable };
 
 // Where `bytes` bytes at the address lie; false if they run past the end of an allocation.
 bool locate(const void* pointer, std::size_t bytes, place& result) {
@@ -143,7 +173,9 @@ bool locate(const void* pointer, std::size_t bytes, place& result) {
     result = place::pageable;
     return true;
   }
-  result = found.is_device() ? place::device : place::pinned;
+  result = found.is_device()                    ? place::device
+           : found.kind == memory_kind::managed ? place::managed
+                                                : place::pinned;
   return bytes <= found.bytes - (reinterpret_cast<std::uintptr_t>(pointer) - found.start);
 }
 
@@ -166,6 +198,15 @@ std::size_t extent(std::size_t pitch, std::size_t width, std::size_t height) {
   return (height - 1) * pitch + width;
 }
 
+// Managed memory may be called either.
+bool is_called_right(place memory, bool device) {
+  return memory == place::managed || device == (memory == place::device);
+}
+
+bool is_host(place memory) {
+  return memory == place::pinned || memory == place::pageable;
+}
+
 cudaError_t copy(copy_request c, cudaMemcpyKind kind, cudaStream_t stream, bool synchronous) {
   if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault) {
     return cudaErrorInvalidMemcpyDirection;
@@ -186,30 +227,31 @@ cudaError_t copy(copy_request c, cudaMemcpyKind kind, cudaStream_t stream, bool 
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   if (kind != cudaMemcpyDefault &&
-      (to_device != (to == place::device) || from_device != (from == place::device))) {
+      (!is_called_right(to, to_device) || !is_called_right(from, from_device))) {
     return cudaErrorInvalidValue;
   }
+  if (const cudaError_t failure = next_failure(fault::copy_submit)) return failure;
+  const cudaError_t outcome = next_failure(fault::copy_execution);
   const bool capturing = is_capturing(stream);
-  if (from == place::pageable && to == place::device && !synchronous && !capturing) {
+  if (from == place::pageable && !is_host(to) && !synchronous && !capturing) {
     // As on a GPU the source may be reused at once: it is copied to a staging buffer now.
     auto staged = std::make_shared<std::vector<char>>(c.width * c.height);
     perform({staged->data(), c.width, c.src, c.src_pitch, c.width, c.height});
     c.src_pitch = c.width;
-    return submit(stream, {[c, staged]() mutable {
+    return submit(stream, {[c, staged, outcome]() mutable {
                     c.src = staged->data();
-                    perform(c);
-                    return cudaSuccess;
+                    if (outcome == cudaSuccess) perform(c);
+                    return outcome;
                   }});
   }
-  const cudaError_t error = submit(stream, {[c] {
-                                     perform(c);
-                                     return cudaSuccess;
+  const cudaError_t error = submit(stream, {[c, outcome] {
+                                     if (outcome == cudaSuccess) perform(c);
+                                     return outcome;
                                    }});
   if (error != cudaSuccess) return error;
   // Copies to pageable memory, and between host buffers, have happened when the call returns.
   const bool waits =
-      synchronous ||
-      (!capturing && (to == place::pageable || (to != place::device && from != place::device)));
+      synchronous || (!capturing && (to == place::pageable || (is_host(to) && is_host(from))));
   return waits ? drain(stream) : cudaSuccess;
 }
 
@@ -240,7 +282,11 @@ cudaError_t fill(const fill_request& f, cudaStream_t stream) {
 
 bool is_host_memory_of_the_device(const void* pointer) {
   const allocation found = the_table().find(pointer);
-  return found.bytes != 0 && !found.is_device();
+  return found.bytes != 0 && found.is_host();
+}
+
+void count_memory(object_counts& counts) {
+  the_table().count(counts);
 }
 
 std::size_t device_bytes_in_use() {
@@ -306,16 +352,75 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   return noted(simt::submit(stream, {[pointer] { return simt::release_device(pointer); }, true}));
 }
 
+cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned flags) {
+  if (const cudaError_t refused = simt::refuse_during_capture()) return noted(refused);
+  if (bytes == 0 || (flags != cudaMemAttachGlobal && flags != cudaMemAttachHost)) {
+    return noted(cudaErrorInvalidValue);
+  }
+  return noted(simt::allocate_device(pointer, bytes, memory_kind::managed));
+}
+
+namespace {
+
+cudaError_t check_managed(const void* pointer, size_t bytes, const cudaMemLocation& location) {
+  const auto found = the_table().find(pointer);
+  if (bytes == 0 || found.bytes == 0 || found.kind != memory_kind::managed ||
+      bytes > found.bytes - (reinterpret_cast<std::uintptr_t>(pointer) - found.start)) {
+    return cudaErrorInvalidValue;
+  }
+  const bool known = location.type == cudaMemLocationTypeDevice
+                         ? location.id == 0
+                         : location.type >= cudaMemLocationTypeHost &&
+                               location.type <= cudaMemLocationTypeHostNumaCurrent;
+  return known ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+cudaMemLocation location_of(int device) {
+  return {device == cudaCpuDeviceId ? cudaMemLocationTypeHost : cudaMemLocationTypeDevice, device};
+}
+
+}  // namespace
+
+cudaError_t cudaMemAdvise(const void* pointer, size_t bytes, cudaMemoryAdvise advice,
+                          cudaMemLocation location) {
+  if (advice < cudaMemAdviseSetReadMostly || advice > cudaMemAdviseUnsetAccessedBy) {
+    return noted(cudaErrorInvalidValue);
+  }
+  // Advice that is not about a place does not look at it.
+  const bool has_place =
+      advice >= cudaMemAdviseSetPreferredLocation && advice != cudaMemAdviseUnsetPreferredLocation;
+  return noted(check_managed(pointer, bytes, has_place ? location : location_of(0)));
+}
+
+cudaError_t cudaMemAdvise(const void* pointer, size_t bytes, cudaMemoryAdvise advice, int device) {
+  return cudaMemAdvise(pointer, bytes, advice, location_of(device));
+}
+
+cudaError_t cudaMemPrefetchAsync(const void* pointer, size_t bytes, cudaMemLocation location,
+                                 unsigned flags, cudaStream_t stream) {
+  if (flags != 0) return noted(cudaErrorInvalidValue);
+  const cudaError_t wrong = check_managed(pointer, bytes, location);
+  return noted(wrong != cudaSuccess ? wrong : simt::submit(stream, {}));
+}
+
+cudaError_t cudaMemPrefetchAsync(const void* pointer, size_t bytes, int device,
+                                 cudaStream_t stream) {
+  return cudaMemPrefetchAsync(pointer, bytes, location_of(device), 0, stream);
+}
+
 // ---- host memory -------------------------------------------------------------------------------
 
-cudaError_t cudaMallocHost(void** pointer, size_t bytes, unsigned) {
+cudaError_t cudaMallocHost(void** pointer, size_t bytes, unsigned flags) {
   if (const cudaError_t refused = simt::refuse_during_capture()) return noted(refused);
-  if (pointer == nullptr) return noted(cudaErrorInvalidValue);
+  if (pointer == nullptr || flags > 7) return noted(cudaErrorInvalidValue);
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (const cudaError_t failure = simt::next_failure(simt::fault::pinned_allocation)) {
+    return noted(failure);
+  }
   void* made = simt::allocate_aligned(bytes);
   if (made == nullptr) return noted(cudaErrorMemoryAllocation);
-  the_table().insert(made, bytes, memory_kind::pinned);
+  the_table().insert(made, bytes, memory_kind::pinned, flags);
   *pointer = made;
   return cudaSuccess;
 }
@@ -333,10 +438,13 @@ cudaError_t cudaFreeHost(void* pointer) {
   return noted(pending);
 }
 
-cudaError_t cudaHostRegister(void* pointer, size_t bytes, unsigned) {
-  if (pointer == nullptr || bytes == 0) return noted(cudaErrorInvalidValue);
+cudaError_t cudaHostRegister(void* pointer, size_t bytes, unsigned flags) {
+  if (pointer == nullptr || bytes == 0 || flags > 15) return noted(cudaErrorInvalidValue);
   if (the_table().find(pointer).bytes != 0) return noted(cudaErrorHostMemoryAlreadyRegistered);
-  the_table().insert(pointer, bytes, memory_kind::registered);
+  if (const cudaError_t failure = simt::next_failure(simt::fault::registration)) {
+    return noted(failure);
+  }
+  the_table().insert(pointer, bytes, memory_kind::registered, flags);
   return cudaSuccess;
 }
 
@@ -348,8 +456,15 @@ cudaError_t cudaHostUnregister(void* pointer) {
 cudaError_t cudaHostGetDevicePointer(void** device, void* host, unsigned flags) {
   if (device == nullptr || flags != 0) return noted(cudaErrorInvalidValue);
   const auto found = the_table().find(host);
-  if (found.bytes == 0 || found.is_device()) return noted(cudaErrorInvalidValue);
+  if (found.bytes == 0 || !found.is_host()) return noted(cudaErrorInvalidValue);
   *device = host;
+  return cudaSuccess;
+}
+
+cudaError_t cudaHostGetFlags(unsigned* flags, void* pointer) {
+  const auto found = the_table().find(pointer);
+  if (flags == nullptr || found.bytes == 0 || !found.is_host()) return noted(cudaErrorInvalidValue);
+  *flags = found.flags;
   return cudaSuccess;
 }
 
@@ -359,6 +474,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   void* const address = const_cast<void*>(pointer);
   if (found.bytes == 0) {
     *attributes = {cudaMemoryTypeUnregistered, -2, nullptr, address};
+  } else if (found.kind == memory_kind::managed) {
+    *attributes = {cudaMemoryTypeManaged, 0, address, address};
   } else if (found.is_device()) {
     *attributes = {cudaMemoryTypeDevice, 0, address, nullptr};
   } else {
@@ -386,6 +503,16 @@ cudaError_t cudaMemcpy2DAsync(void* dst, size_t dst_pitch, const void* src, size
                               cudaStream_t stream) {
   return noted(
       simt::copy({dst, dst_pitch, src, src_pitch, width_bytes, height}, kind, stream, false));
+}
+cudaError_t cudaMemcpyPeer(void* dst, int dst_device, const void* src, int src_device,
+                           size_t bytes) {
+  if (dst_device != 0 || src_device != 0) return noted(cudaErrorInvalidDevice);
+  return cudaMemcpy(dst, src, bytes, cudaMemcpyDeviceToDevice);
+}
+cudaError_t cudaMemcpyPeerAsync(void* dst, int dst_device, const void* src, int src_device,
+                                size_t bytes, cudaStream_t stream) {
+  if (dst_device != 0 || src_device != 0) return noted(cudaErrorInvalidDevice);
+  return cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, stream);
 }
 cudaError_t cudaMemset(void* dst, int value, size_t bytes) {
   return cudaMemset2D(dst, bytes, value, bytes, 1);

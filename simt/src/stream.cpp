@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "errors.hpp"
+#include "faults.hpp"
 
 namespace simt {
 namespace {
@@ -37,6 +38,7 @@ struct queued_operation {
 
 struct CUstream_st {
   unsigned flags = 0;
+  int priority = 0;
   bool legacy = false;
   bool closing = false;
   std::uint64_t issued = 0;
@@ -68,6 +70,7 @@ void merge(coverage& into, const coverage& from) {
 
 // Operations of one or several streams in the order of the calls, which respects every dependency.
 struct capture {
+  unsigned long long id;
   cudaStreamCaptureMode mode;
   std::thread::id owner;
   std::shared_ptr<CUstream_st> origin;
@@ -106,6 +109,9 @@ class engine {
   std::map<CUstream_st*, std::shared_ptr<CUstream_st>> streams;
   std::set<CUevent_st*> events;
   std::set<std::shared_ptr<capture>> captures;
+  unsigned long long captures_begun = 0;
+  std::size_t streams_open = 0;  // without those of cudaStreamPerThread
+  std::size_t graphs = 0, executable_graphs = 0;
 
   // Null for a handle that is not, or no longer, a stream.
   std::shared_ptr<CUstream_st> find(cudaStream_t handle) {
@@ -281,6 +287,15 @@ bool is_capturing(cudaStream_t handle) {
   return stream && stream->capturing;
 }
 
+void count_handles(object_counts& counts) {
+  engine& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  counts.streams = e.streams_open;
+  counts.events = e.events.size();
+  counts.graphs = e.graphs;
+  counts.executable_graphs = e.executable_graphs;
+}
+
 cudaError_t refuse_during_capture(bool uses_legacy_stream) {
   engine& e = the_engine();
   std::lock_guard lock(e.mutex);
@@ -300,24 +315,42 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) {
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  return cudaStreamCreateWithPriority(stream, flags, 0);
+}
+
+// Priorities are remembered, but all streams have the same claim to the CPU.
+constexpr int greatest_priority = -5, least_priority = 0;
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority) {
   if (stream == nullptr || (flags & ~cudaStreamNonBlocking)) return noted(cudaErrorInvalidValue);
+  if (const cudaError_t failure = simt::next_failure(simt::fault::stream_creation)) {
+    return noted(failure);
+  }
   auto& e = the_engine();
   std::lock_guard lock(e.mutex);
   auto made = std::make_shared<CUstream_st>();
   made->flags = flags;
+  made->priority = std::clamp(priority, greatest_priority, least_priority);
   e.streams[made.get()] = made;
+  ++e.streams_open;
   e.start(made);
   *stream = made.get();
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
-  return cudaStreamCreateWithFlags(stream, flags);  // all streams have the same claim to the CPU
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  if (least != nullptr) *least = least_priority;
+  if (greatest != nullptr) *greatest = greatest_priority;
+  return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
-  if (least != nullptr) *least = 0;
-  if (greatest != nullptr) *greatest = 0;
+cudaError_t cudaStreamGetPriority(cudaStream_t handle, int* priority) {
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  const auto stream = e.find(handle);
+  if (!stream) return noted(cudaErrorInvalidResourceHandle);
+  if (priority == nullptr) return noted(cudaErrorInvalidValue);
+  *priority = stream->priority;
   return cudaSuccess;
 }
 
@@ -339,6 +372,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t handle) {
     captured->invalid = true;
     if (captured->origin == found->second) end_capture(e, captured);
   }
+  --e.streams_open;
   found->second->closing = true;  // its thread ends once the queue is empty
   found->second->work_ready.notify_one();
   // Unfinished work still counts for the legacy stream's ordering and for cudaDeviceSynchronize.
@@ -396,6 +430,9 @@ cudaError_t cudaEventCreate(cudaEvent_t* event, unsigned flags) {
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   if (event == nullptr || flags > 7) return noted(cudaErrorInvalidValue);
+  if (const cudaError_t failure = simt::next_failure(simt::fault::event_creation)) {
+    return noted(failure);
+  }
   auto& e = the_engine();
   std::lock_guard lock(e.mutex);
   *event = new CUevent_st{flags, nullptr};
@@ -435,7 +472,14 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned) {
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags) {
+  // An event node of a graph, which the other flag asks for, is not known here.
+  if (flags != cudaEventRecordDefault) return noted(cudaErrorNotSupported);
+  return cudaEventRecord(event, stream);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned flags) {
+  if (flags != cudaEventWaitDefault) return noted(cudaErrorNotSupported);
   auto& e = the_engine();
   std::lock_guard lock(e.mutex);
   const auto stream = e.find(handle);
@@ -532,6 +576,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
   if (stream->legacy) return noted(cudaErrorStreamCaptureUnsupported);
   if (stream->capturing) return noted(cudaErrorIllegalState);
   auto made = std::make_shared<simt::capture>();
+  made->id = ++e.captures_begun;
   made->mode = mode;
   made->owner = std::this_thread::get_id();
   made->origin = stream;
@@ -567,10 +612,16 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
     }
   }
   *graph = new CUgraph_st{std::move(c->nodes)};
+  ++e.graphs;
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
+  return cudaStreamGetCaptureInfo(handle, status, nullptr);
+}
+
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, cudaStreamCaptureStatus* status,
+                                     unsigned long long* id) {
   auto& e = the_engine();
   std::lock_guard lock(e.mutex);
   const auto stream = e.find(handle);
@@ -581,6 +632,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* 
   *status = !stream->capturing           ? cudaStreamCaptureStatusNone
             : stream->capturing->invalid ? cudaStreamCaptureStatusInvalidated
                                          : cudaStreamCaptureStatusActive;
+  if (id != nullptr && *status == cudaStreamCaptureStatusActive) *id = stream->capturing->id;
   return cudaSuccess;
 }
 
@@ -588,7 +640,15 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long) {
   if (executable == nullptr || graph == nullptr) return noted(cudaErrorInvalidValue);
   *executable = new CUgraphExec_st{std::make_shared<std::vector<simt::operation>>(graph->nodes)};
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  ++e.executable_graphs;
   return cudaSuccess;
+}
+
+cudaError_t cudaGraphUpload(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (executable == nullptr) return noted(cudaErrorInvalidValue);
+  return noted(simt::submit(stream, {}));
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
@@ -612,11 +672,17 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t*
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   if (executable == nullptr) return noted(cudaErrorInvalidValue);
   delete executable;
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  --e.executable_graphs;
   return cudaSuccess;
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   if (graph == nullptr) return noted(cudaErrorInvalidValue);
   delete graph;
+  auto& e = the_engine();
+  std::lock_guard lock(e.mutex);
+  --e.graphs;
   return cudaSuccess;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simt/runtime_api.hpp"
+#include "simt/simt.hpp"
 
 namespace simt {
 
@@ -24,6 +25,8 @@ cudaError_t drain(cudaStream_t stream);
 cudaError_t drain_all();
 
 bool is_capturing(cudaStream_t stream);
+
+void count_handles(object_counts& counts);
 
 // For calls that may synchronise or allocate: an error if a capture is going on that forbids them.
 // The capture is invalid from then on. `uses_legacy_stream` is for the synchronous copies.

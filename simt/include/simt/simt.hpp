@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control of the host executor: schedule, workers, the pretended device, and the last report.
+// Control of the host executor: schedule, workers, the pretended device, and the last report; for
+// tests also calls that fail on purpose, and counts of what has not been given back.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 
+#include "simt/runtime_api.hpp"
 #include "simt/trace_hooks.hpp"
 
 namespace simt {
@@ -53,5 +56,76 @@ class scoped_options {
 // clear_report(). The same text went to stderr.
 std::string last_report();
 void clear_report();
+
+// ---- failures on purpose -----------------------------------------------------------------------
+
+// What can be made to fail. Nothing has happened when a call fails.
+enum class fault {
+  device_allocation,  // cudaMalloc, cudaMallocPitch, cudaMallocAsync, cudaMallocManaged
+  pinned_allocation,  // cudaMallocHost, cudaHostAlloc
+  registration,       // cudaHostRegister
+  stream_creation,
+  event_creation,
+  copy_submit,    // a cudaMemcpy of any kind returns the error
+  kernel_launch,  // so does a launch
+  // These two return success, and the work fails when its turn comes, having done nothing. Captured
+  // work fails in every replay.
+  copy_execution,
+  kernel_execution,
+};
+
+// The error that a GPU would most likely give.
+cudaError_t usual_error(fault where);
+
+// From now on `after` calls of this kind succeed, the next `times` fail, and then all succeed
+// again. Calls of all host threads count together, in the order in which they are made. Replaces
+// what was injected at the same place before.
+void inject_failure(fault where, std::uint64_t after, cudaError_t error, std::uint64_t times = 1);
+inline void inject_failure(fault where, std::uint64_t after = 0) {
+  inject_failure(where, after, usual_error(where));
+}
+
+// How many calls have failed on purpose since the last inject_failure at this place.
+std::uint64_t failures_injected(fault where);
+
+// Nothing fails on purpose any more.
+void clear_failures();
+
+// Injects a failure for a scope.
+class scoped_failure {
+ public:
+  explicit scoped_failure(fault where, std::uint64_t after = 0)
+      : scoped_failure(where, after, usual_error(where)) {}
+  scoped_failure(fault where, std::uint64_t after, cudaError_t error, std::uint64_t times = 1)
+      : where_(where) {
+    inject_failure(where, after, error, times);
+  }
+  ~scoped_failure() { inject_failure(where_, 0, cudaSuccess, 0); }
+  scoped_failure(const scoped_failure&) = delete;
+  scoped_failure& operator=(const scoped_failure&) = delete;
+
+  // How many calls it has made fail: 0 if the program never came that far.
+  std::uint64_t count() const { return failures_injected(where_); }
+
+ private:
+  fault where_;
+};
+
+// ---- what has not been given back --------------------------------------------------------------
+
+struct object_counts {
+  std::size_t device_allocations = 0, device_bytes = 0;  // cudaMallocManaged included
+  std::size_t pinned_allocations = 0, pinned_bytes = 0;
+  std::size_t registrations = 0, registered_bytes = 0;
+  std::size_t streams = 0, events = 0, graphs = 0, executable_graphs = 0;
+
+  bool operator==(const object_counts&) const = default;
+};
+std::ostream& operator<<(std::ostream& out, const object_counts& counts);
+
+// What the program has made and not yet destroyed: nothing leaked if it is the same before and
+// after. Memory given to cudaFreeAsync counts until its stream has come that far: synchronize
+// first.
+object_counts live_objects();
 
 }  // namespace simt
