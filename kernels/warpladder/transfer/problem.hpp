@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <warpladder/transfer/staging.hpp>
+
+namespace warpladder::transfer {
+
+class copier;
+
+enum class direction { to_device, to_host };
+
+/// `bytes` bytes between pageable host memory and device memory, any alignment; 0 is legal, and the
+/// pointers may be null then. What rungs need is lent: they allocate nothing.
+///
+/// These rungs block the calling thread while it copies, and refuse a stream that is capturing:
+/// cudaErrorStreamCaptureUnsupported. After launch() `from` may be reused if it is host memory, and
+/// `to` is complete if it is host memory.
+struct staged_problem {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t bytes = 0;
+  direction way = direction::to_device;
+  staging_view lent = {};              ///< 01 to 04; from 03 on two chunks per thread
+  unsigned threads = 1;                ///< 03 and 04: the calling thread and those that it starts
+  transfer::copier* copier = nullptr;  ///< 05
+};
+
+/// `bytes` bytes between page-locked host memory and device memory, any alignment.
+struct pinned_problem {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t bytes = 0;
+  direction way = direction::to_device;
+};
+
+/// `rows` rows of `width` bytes, `to_pitch` and `from_pitch` bytes apart, between page-locked host
+/// memory and device memory, any alignment.
+struct rows_problem {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t rows = 0, width = 0;
+  std::size_t to_pitch = 0, from_pitch = 0;
+  direction way = direction::to_device;
+
+  std::size_t bytes() const { return rows * width; }
+};
+
+/// One of many small copies.
+struct small_copy {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// Many small copies between page-locked host memory and device memory, any alignment; no two
+/// destinations overlap. The array itself is host memory that launch() alone reads.
+struct batch_problem {
+  std::span<const small_copy> copies;
+  direction way = direction::to_device;
+  staging_view lent = {};  ///< 32 alone: one chunk for all bytes and the table
+
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const small_copy& one : copies) sum += one.bytes;
+    return sum;
+  }
+};
+
+namespace detail {
+
+inline bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
+  const auto first = reinterpret_cast<std::uintptr_t>(a);
+  const auto second = reinterpret_cast<std::uintptr_t>(b);
+  return first < second + b_bytes && second < first + a_bytes;
+}
+
+inline std::string_view explain_invalid(const void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return {};
+  if (bytes > std::size_t{1} << 62) return "more bytes than an address can reach";
+  if (to == nullptr) return "to is null";
+  if (from == nullptr) return "from is null";
+  if (overlap(to, bytes, from, bytes)) return "to overlaps from";
+  return {};
+}
+
+}  // namespace detail
+
+/// Why a problem is illegal, in words, or an empty string if it is legal. Asks no runtime, so that
+/// memory of the wrong kind is what the copy itself refuses, with cudaErrorInvalidValue.
+inline std::string_view explain_invalid(const staged_problem& p) {
+  return detail::explain_invalid(p.to, p.from, p.bytes);
+}
+
+inline std::string_view explain_invalid(const pinned_problem& p) {
+  return detail::explain_invalid(p.to, p.from, p.bytes);
+}
+
+inline std::string_view explain_invalid(const rows_problem& p) {
+  if (p.rows == 0 || p.width == 0) return {};
+  if (p.to_pitch < p.width) return "to_pitch is less than width: rows would overlap";
+  if (p.from_pitch < p.width) return "from_pitch is less than width: rows would overlap";
+  const std::size_t pitch = p.to_pitch > p.from_pitch ? p.to_pitch : p.from_pitch;
+  if (p.rows > (std::size_t{1} << 62) / pitch) return "more bytes than an address can reach";
+  if (p.to == nullptr) return "to is null";
+  if (p.from == nullptr) return "from is null";
+  if (detail::overlap(p.to, (p.rows - 1) * p.to_pitch + p.width, p.from,
+                      (p.rows - 1) * p.from_pitch + p.width))
+    return "to overlaps from";
+  return {};
+}
+
+inline std::string_view explain_invalid(const batch_problem& p) {
+  for (const small_copy& one : p.copies) {
+    const std::string_view why = detail::explain_invalid(one.to, one.from, one.bytes);
+    if (!why.empty()) return why;
+  }
+  return {};
+}
+
+}  // namespace warpladder::transfer
