@@ -272,6 +272,7 @@ inline summary run(std::vector<stage> stages, const source& from, const sink& to
 namespace detail {
 
 inline bool is_pinned(const void* pointer) {
+  if (pointer == nullptr) return false;
   cudaPointerAttributes attributes{};
   WARPLADDER_TRY(cudaPointerGetAttributes(&attributes, pointer));
   return attributes.type == cudaMemoryTypeHost;
@@ -343,7 +344,10 @@ inline advice choose(const std::vector<stage>& stages, const options& how, int h
   const double output = double(bytes) / double(sample);
   const double once = double(between - std::min(between, sample)) / double(sample);
 
-  const int most = how.slots != 0 ? int(how.slots) : 8;
+  // No more slots than there is memory for when chunks are as small as they can be.
+  const double least = double(how.granularity);
+  const double fitting = (double(how.memory_bytes) - once * least) / ((1 + output) * least);
+  const int most = how.slots != 0 ? int(how.slots) : int(std::clamp(fitting, 1.0, 8.0));
   const int on_device = std::max(1, most - held_by_host);
   const std::size_t total_output = std::size_t(output * double(total));
   advice made;
