@@ -18,6 +18,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -1432,6 +1433,213 @@ TEST(Capture, IllegalStates) {
   EXPECT_EQ(cudaStreamWaitEvent(s, before), cudaErrorStreamCaptureIsolation);
   EXPECT_EQ(cudaStreamEndCapture(s, &graph), cudaErrorStreamCaptureInvalidated);
   cudaGetLastError();
+}
+
+// ---- streams in random order -------------------------------------------------------------------
+
+simt::options with_stream_order(simt::stream_order order, unsigned seed = 0) {
+  simt::options options = simt::current_options();
+  options.streams = order;
+  options.stream_seed = seed;
+  return options;
+}
+
+struct pinned_ints {
+  explicit pinned_ints(size_t count) {
+    EXPECT_EQ(cudaMallocHost(&data, count * sizeof(int)), cudaSuccess);
+    std::fill_n(data, count, -1);
+  }
+  ~pinned_ints() { EXPECT_EQ(cudaFreeHost(data), cudaSuccess); }
+  pinned_ints(const pinned_ints&) = delete;
+  int* data = nullptr;
+};
+
+// The order in which three streams of five operations come to pass.
+std::string order_of_streams() {
+  std::string order;
+  stream streams[3];
+  std::pair<std::string*, char> steps[3] = {{&order, 'a'}, {&order, 'b'}, {&order, 'c'}};
+  for (int i = 0; i < 15; ++i) {
+    EXPECT_EQ(cudaLaunchHostFunc(
+                  streams[i % 3],
+                  [](void* step) {
+                    const auto& [to, name] = *static_cast<std::pair<std::string*, char>*>(step);
+                    *to += name;
+                  },
+                  &steps[i % 3]),
+              cudaSuccess);
+  }
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  return order;
+}
+
+TEST(RandomStreams, SeedDecidesTheOrder) {
+  std::set<std::string> orders;
+  for (unsigned seed = 0; seed < 8; ++seed) {
+    std::string first;
+    for (int repetition = 0; repetition < 3; ++repetition) {
+      const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+      const std::string order = order_of_streams();
+      EXPECT_EQ(std::count(order.begin(), order.end(), 'a'), 5) << order;
+      if (repetition == 0) first = order;
+      EXPECT_EQ(order, first) << "seed " << seed;
+    }
+    orders.insert(first);
+  }
+  EXPECT_GE(orders.size(), 5u) << "hardly anything is left to chance";
+}
+
+TEST(RandomStreams, EventsOrderThem) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+    stream first, second, third;
+    event copied, added;
+    device_array<int> memory(std::vector<int>{0});
+    pinned_ints in(1), out(1);
+    in.data[0] = 7;
+    ASSERT_EQ(cudaMemcpyAsync(memory, in.data, 4, cudaMemcpyHostToDevice, first), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(copied, first), cudaSuccess);
+    ASSERT_EQ(cudaStreamWaitEvent(second, copied), cudaSuccess);
+    ASSERT_EQ(launch({1, 1, 0, 0, false, second}, add, memory, 5), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(added, second), cudaSuccess);
+    ASSERT_EQ(cudaStreamWaitEvent(third, added), cudaSuccess);
+    ASSERT_EQ(cudaMemcpyAsync(out.data, memory, 4, cudaMemcpyDeviceToHost, third), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(third), cudaSuccess);
+    EXPECT_EQ(out.data[0], 12) << "seed " << seed;
+  }
+}
+
+TEST(RandomStreams, LegacyStreamIsOrderedWithBlockingStreams) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+    stream before(cudaStreamDefault), after(cudaStreamDefault);
+    device_array<int> memory(std::vector<int>{0});
+    pinned_ints in(1), out(1);
+    in.data[0] = 7;
+    ASSERT_EQ(cudaMemcpyAsync(memory, in.data, 4, cudaMemcpyHostToDevice, before), cudaSuccess);
+    ASSERT_EQ(launch({1, 1}, add, memory, 5), cudaSuccess);
+    ASSERT_EQ(cudaMemcpyAsync(out.data, memory, 4, cudaMemcpyDeviceToHost, after), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(after), cudaSuccess);
+    EXPECT_EQ(out.data[0], 12) << "seed " << seed;
+  }
+}
+
+// The host overwrites what a copy is to read: what arrives is the old value if the device is early,
+// and the new one if it is late. Either is to be seen.
+TEST(RandomStreams, CopiesAreEarlyOrLate) {
+  std::set<int> arrived;
+  for (unsigned seed = 0; seed < 8; ++seed) {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+    stream s;
+    device_array<int> memory(1);
+    pinned_ints in(1);
+    in.data[0] = 1;
+    ASSERT_EQ(cudaMemcpyAsync(memory, in.data, 4, cudaMemcpyHostToDevice, s), cudaSuccess);
+    in.data[0] = 2;
+    ASSERT_EQ(cudaStreamSynchronize(s), cudaSuccess);
+    arrived.insert(memory.read()[0]);
+  }
+  EXPECT_EQ(arrived, (std::set<int>{1, 2}));
+}
+
+// Whoever waits gets there, however he waits.
+TEST(RandomStreams, PollingEnds) {
+  for (unsigned seed = 0; seed < 8; ++seed) {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+    stream s, other;
+    event done;
+    pinned_ints in(1), out(1);
+    device_array<int> memory(1);
+    gate closed(other);  // an operation that waits for the host holds nobody up
+    ASSERT_EQ(cudaMemcpyAsync(memory, in.data, 4, cudaMemcpyHostToDevice, s), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(done, s), cudaSuccess);
+    int questions = 0;
+    while (cudaEventQuery(done) == cudaErrorNotReady) ++questions;
+    EXPECT_LT(questions, 100);
+    ASSERT_EQ(launch({1, 1, 0, 0, false, s}, add, memory, 5), cudaSuccess);
+    while (cudaStreamQuery(s) == cudaErrorNotReady) ++questions;
+    ASSERT_EQ(cudaMemcpyAsync(out.data, memory, 4, cudaMemcpyDeviceToHost, s), cudaSuccess);
+    while (std::atomic_ref(out.data[0]) != 4) std::this_thread::yield();
+    closed.open();
+    ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  }
+}
+
+TEST(RandomStreams, SeveralHostThreads) {
+  for (unsigned seed = 0; seed < 8; ++seed) {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong = 0;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&wrong, t] {
+        stream up, down;
+        event filled;
+        pinned_ints in(1), out(1);
+        device_array<int> memory(1);
+        for (int i = 0; i < 10; ++i) {
+          in.data[0] = 100 * t + i;
+          cudaMemcpyAsync(memory, in.data, 4, cudaMemcpyHostToDevice, up);
+          cudaEventRecord(filled, up);
+          cudaStreamWaitEvent(down, filled);
+          cudaMemcpyAsync(out.data, memory, 4, cudaMemcpyDeviceToHost, down);
+          if (i % 2 == 0) {
+            cudaStreamSynchronize(down);
+          } else {
+            while (cudaStreamQuery(down) == cudaErrorNotReady) std::this_thread::yield();
+          }
+          wrong += out.data[0] != 100 * t + i;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+  }
+}
+
+// Work that is pending when the order changes is done all the same.
+TEST(RandomStreams, TheOrderMayChangeMeanwhile) {
+  stream s;
+  event done;
+  {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, 1));
+    ASSERT_EQ(launch({1, 1, 0, 0, false, s}, nothing), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(done, s), cudaSuccess);
+  }
+  EXPECT_EQ(cudaEventSynchronize(done), cudaSuccess);
+  EXPECT_EQ(cudaStreamSynchronize(s), cudaSuccess);
+}
+
+// Two branches of a graph, which meet: each comes first in some seed, and neither too late.
+TEST(RandomStreams, GraphsRunInAnyOrderThatTheirEdgesAllow) {
+  std::set<int> outcomes;
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    const simt::scoped_options scope(with_stream_order(simt::stream_order::random, seed));
+    stream origin, side;
+    event fork, join;
+    device_array<int> memory(2);
+    pinned_ints in(2), out(1);
+    in.data[0] = 1, in.data[1] = 2;
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    ASSERT_EQ(cudaStreamBeginCapture(origin, cudaStreamCaptureModeGlobal), cudaSuccess);
+    ASSERT_EQ(cudaMemsetAsync(memory, 0, 8, origin), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(fork, origin), cudaSuccess);
+    ASSERT_EQ(cudaStreamWaitEvent(side, fork), cudaSuccess);
+    ASSERT_EQ(cudaMemcpyAsync(memory, in.data, 4, cudaMemcpyDefault, origin), cudaSuccess);
+    ASSERT_EQ(cudaMemcpyAsync(memory, in.data + 1, 4, cudaMemcpyDefault, side), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(join, side), cudaSuccess);
+    ASSERT_EQ(cudaStreamWaitEvent(origin, join), cudaSuccess);
+    ASSERT_EQ(cudaMemcpyAsync(out.data, memory, 4, cudaMemcpyDefault, origin), cudaSuccess);
+    ASSERT_EQ(cudaStreamEndCapture(origin, &graph), cudaSuccess);
+    ASSERT_EQ(cudaGraphInstantiate(&executable, graph), cudaSuccess);
+    ASSERT_EQ(cudaGraphLaunch(executable, origin), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(origin), cudaSuccess);
+    outcomes.insert(out.data[0]);
+    ASSERT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
+    ASSERT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  }
+  EXPECT_EQ(outcomes, (std::set<int>{1, 2})) << "0 or -1: an edge is missing";
 }
 
 // ---- failures on purpose, and what is left behind

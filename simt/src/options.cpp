@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,18 +10,28 @@
 namespace simt {
 namespace {
 
+// Reads "random[:SEED]"; false if the variable does not exist or says something else.
+bool asks_for_random(const char* variable, const char* otherwise, std::uint64_t& seed) {
+  const char* const text = std::getenv(variable);
+  if (text == nullptr) return false;
+  if (std::strncmp(text, "random", 6) == 0 && (text[6] == '\0' || text[6] == ':')) {
+    if (text[6] == ':') seed = std::strtoull(text + 7, nullptr, 10);
+    return true;
+  }
+  if (std::strcmp(text, otherwise) != 0) {
+    std::fprintf(stderr, "simt: %s=%s ignored; expected %s or random[:SEED]\n", variable, text,
+                 otherwise);
+  }
+  return false;
+}
+
 options from_environment() {
   options result;
-  if (const char* text = std::getenv("WARPLADDER_SIMT_SCHEDULE")) {
-    if (std::strncmp(text, "random", 6) == 0 && (text[6] == '\0' || text[6] == ':')) {
-      result.schedule = schedule::random;
-      if (text[6] == ':') result.seed = std::strtoull(text + 7, nullptr, 10);
-    } else if (std::strcmp(text, "round_robin") != 0) {
-      std::fprintf(stderr,
-                   "simt: WARPLADDER_SIMT_SCHEDULE=%s ignored; expected round_robin or "
-                   "random[:SEED]\n",
-                   text);
-    }
+  if (asks_for_random("WARPLADDER_SIMT_SCHEDULE", "round_robin", result.seed)) {
+    result.schedule = schedule::random;
+  }
+  if (asks_for_random("WARPLADDER_SIMT_STREAMS", "soon", result.stream_seed)) {
+    result.streams = stream_order::random;
   }
   if (const char* text = std::getenv("WARPLADDER_SIMT_WORKERS")) {
     result.workers = static_cast<unsigned>(std::strtoul(text, nullptr, 10));
@@ -32,6 +43,7 @@ struct state {
   std::mutex mutex;
   options current = from_environment();
   std::string report;
+  std::atomic<std::uint64_t> generation{1};
 };
 
 state& the_state() {
@@ -51,6 +63,11 @@ void configure(const options& wanted) {
   state& s = the_state();
   std::lock_guard lock(s.mutex);
   s.current = wanted;
+  ++s.generation;
+}
+
+std::uint64_t options_generation() {
+  return the_state().generation;
 }
 
 std::string last_report() {

@@ -7,6 +7,9 @@
 
 namespace simt {
 
+// Grows with every configure().
+std::uint64_t options_generation();
+
 void set_last_report(std::string report);
 
 }  // namespace simt

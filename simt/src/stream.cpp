@@ -14,6 +14,8 @@
 
 #include "errors.hpp"
 #include "faults.hpp"
+#include "options.hpp"
+#include "stream_dice.hpp"
 
 namespace simt {
 namespace {
@@ -41,6 +43,8 @@ struct CUstream_st {
   int priority = 0;
   bool legacy = false;
   bool closing = false;
+  bool busy = false;         // its thread has taken an operation from the queue
+  std::uint64_t number = 0;  // in the order of creation
   std::uint64_t issued = 0;
   std::uint64_t completed = 0;
   std::deque<simt::queued_operation> queue;
@@ -50,12 +54,23 @@ struct CUstream_st {
   bool blocking() const { return !(flags & cudaStreamNonBlocking) && !legacy; }
 };
 
+namespace simt {
+namespace {
+
+struct graph_node {
+  operation op;
+  std::vector<std::size_t> after;  // earlier nodes
+};
+
+}  // namespace
+}  // namespace simt
+
 struct CUgraph_st {
-  std::vector<simt::operation> nodes;
+  std::vector<simt::graph_node> nodes;
 };
 
 struct CUgraphExec_st {
-  std::shared_ptr<const std::vector<simt::operation>> nodes;
+  std::shared_ptr<const std::vector<simt::graph_node>> nodes;
 };
 
 namespace simt {
@@ -75,10 +90,19 @@ struct capture {
   std::thread::id owner;
   std::shared_ptr<CUstream_st> origin;
   std::set<std::shared_ptr<CUstream_st>> members;
-  std::vector<operation> nodes;
-  coverage recorded;                              // operations of each stream
+  std::vector<graph_node> nodes;
+  std::map<const CUstream_st*, std::vector<std::size_t>> recorded;  // nodes of each stream
   std::map<const CUstream_st*, coverage> before;  // what each stream's next operation comes after
   bool invalid = false;
+
+  void record(const CUstream_st* stream, operation op) {
+    coverage& covered = before[stream];
+    std::vector<std::size_t> after;
+    for (const auto& [other, count] : covered) after.push_back(recorded[other][count - 1]);
+    recorded[stream].push_back(nodes.size());
+    covered[stream] = recorded[stream].size();
+    nodes.push_back({std::move(op), std::move(after)});
+  }
 };
 
 struct event_record {
@@ -99,6 +123,20 @@ struct CUevent_st {
 namespace simt {
 namespace {
 
+// What a waiting host thread waits for.
+struct demand {
+  std::vector<stream_point> points;
+  bool only_what_is_needed;  // no other operation is to run meanwhile
+
+  bool is_met() const {
+    return std::all_of(points.begin(), points.end(),
+                       [](const stream_point& p) { return p.stream->completed >= p.count; });
+  }
+};
+
+// Every stream has a thread that performs its operations. In the random order it needs a turn for
+// each. Turns are given one at a time, and only while a host thread waits or by the dice: then the
+// same program has the same order every time. Two clocks keep that from becoming a deadlock.
 class engine {
  public:
   engine() { legacy_->legacy = true; }
@@ -120,7 +158,6 @@ class engine {
       thread_local std::shared_ptr<CUstream_st> mine;
       if (!mine) {
         mine = std::make_shared<CUstream_st>();
-        streams[mine.get()] = mine;
         start(mine);
       }
       return mine;
@@ -130,10 +167,12 @@ class engine {
   }
 
   void start(const std::shared_ptr<CUstream_st>& stream) {
+    stream->number = ++streams_started_;
+    if (!stream->legacy) streams[stream.get()] = stream;
     std::thread([this, stream] { serve(stream); }).detach();
   }
 
-  // The mutex is held.
+  // The mutex is held, here and in all that follows.
   void enqueue(const std::shared_ptr<CUstream_st>& stream, operation op,
                std::vector<stream_point> after = {}) {
     const auto add = [&](const std::shared_ptr<CUstream_st>& other) {
@@ -146,13 +185,34 @@ class engine {
     } else if (stream->blocking()) {
       add(legacy_);
     }
+    notice_host();
     ++stream->issued;
     stream->queue.push_back({std::move(op), std::move(after)});
     stream->work_ready.notify_one();
   }
 
-  void wait(std::unique_lock<std::mutex>& lock, const stream_point& point) {
-    completed.wait(lock, [&] { return point.stream->completed >= point.count; });
+  // A host thread waits.
+  void wait(std::unique_lock<std::mutex>& lock, std::vector<stream_point> points) {
+    notice_host();
+    demand mine{std::move(points), random_ && dice_.only_what_is_needed()};
+    demands_.insert(&mine);
+    give_turn();
+    wait_for_operations(lock, [&] { return mine.is_met(); });
+    demands_.erase(&mine);
+    notice_host();
+  }
+
+  // A host thread has submitted work: some of it may be done before the thread goes on.
+  void after_submission(std::unique_lock<std::mutex>& lock) {
+    if (random_) perform(lock, dice_.head_start(), nullptr);
+  }
+
+  // A host thread asks whether this is done.
+  bool is_done(std::unique_lock<std::mutex>& lock, const stream_point& point) {
+    notice_host();
+    const demand mine{{point}, random_ && dice_.only_what_is_needed()};
+    if (random_ && !mine.is_met() && dice_.moves_on()) perform(lock, 1, &mine);
+    return mine.is_met();
   }
 
   // A capturing blocking stream forbids the use of the legacy stream.
@@ -166,21 +226,56 @@ class engine {
     return refused ? cudaErrorStreamCaptureImplicit : cudaSuccess;
   }
 
+  // An order of the nodes that respects their dependencies: that of the capture, or a random one.
+  std::vector<std::size_t> order_of(const std::vector<graph_node>& nodes) {
+    std::vector<std::size_t> order, ready, missing(nodes.size());
+    std::vector<std::vector<std::size_t>> followers(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      missing[i] = nodes[i].after.size();
+      for (const std::size_t before : nodes[i].after) followers[before].push_back(i);
+      if (!random_) order.push_back(i);
+      if (random_ && missing[i] == 0) ready.push_back(i);
+    }
+    while (!ready.empty()) {
+      std::swap(ready[dice_.below(ready.size())], ready.back());
+      order.push_back(ready.back());
+      ready.pop_back();
+      for (const std::size_t follower : followers[order.back()]) {
+        if (--missing[follower] == 0) ready.push_back(follower);
+      }
+    }
+    return order;
+  }
+
  private:
+  // Host threads that wait for something other than a stream, such as a flag in mapped memory, must
+  // get there: when the host has been silent for so long, the streams go on without being asked.
+  static constexpr auto silence = std::chrono::milliseconds(10);
+  // An operation that itself waits for the host, or for other streams, gives up its turn.
+  static constexpr auto longest_turn = std::chrono::milliseconds(100);
+
   std::shared_ptr<CUstream_st> started(const std::shared_ptr<CUstream_st>& stream) {
-    if (!legacy_started_) start(stream);
-    legacy_started_ = true;
+    if (stream->number == 0) start(stream);
     return stream;
   }
 
   void serve(const std::shared_ptr<CUstream_st>& stream) {
     std::unique_lock lock(mutex);
     for (;;) {
-      stream->work_ready.wait(lock, [&] { return !stream->queue.empty() || stream->closing; });
-      if (stream->queue.empty()) return;
+      while (!may_begin(*stream)) {
+        if (stream->queue.empty() && stream->closing) return;
+        if (stream->queue.empty()) {
+          stream->work_ready.wait(lock);
+        } else if (stream->work_ready.wait_for(lock, silence) == std::cv_status::timeout) {
+          look_at_the_clocks();
+        }
+      }
+      stream->busy = true;
       queued_operation next = std::move(stream->queue.front());
       stream->queue.pop_front();
-      for (const stream_point& point : next.after) wait(lock, point);
+      for (const stream_point& point : next.after) {
+        completed.wait(lock, [&] { return point.stream->completed >= point.count; });
+      }
       lock.unlock();
       if (next.op.work && (next.op.run_after_failure || peek_asynchronous_error() == cudaSuccess)) {
         const cudaError_t error = next.op.work();
@@ -188,13 +283,141 @@ class engine {
       }
       next = {};  // what it owned is released before the operation counts as done
       lock.lock();
+      stream->busy = false;
       ++stream->completed;
+      if (turn_ == stream.get()) turn_ = nullptr;
+      give_turn();
       completed.notify_all();
     }
   }
 
+  bool may_begin(const CUstream_st& stream) const {
+    return !stream.queue.empty() && (!random_ || turn_ == &stream);
+  }
+
+  // ---- the random order ----
+
+  // A host thread calls: options may be new, and there is no silence.
+  void notice_host() {
+    last_call_ = clock::now();
+    const std::uint64_t generation = options_generation();
+    if (generation == generation_) return;
+    generation_ = generation;
+    const options wanted = current_options();
+    random_ = wanted.streams == stream_order::random;
+    dice_.reseed(wanted.stream_seed);
+    if (random_) return;
+    for (const auto& [handle, stream] : streams) stream->work_ready.notify_one();
+    legacy_->work_ready.notify_one();
+  }
+
+  bool is_ready(const CUstream_st& stream) const {
+    return !stream.busy && !stream.queue.empty() &&
+           demand{stream.queue.front().after, false}.is_met();
+  }
+
+  // What has to be done for these points: of each stream so many operations.
+  std::map<const CUstream_st*, std::uint64_t> needed_for(std::vector<stream_point> points) const {
+    std::map<const CUstream_st*, std::uint64_t> needed;
+    while (!points.empty()) {
+      const stream_point point = points.back();
+      points.pop_back();
+      std::uint64_t& count = needed[point.stream.get()];
+      if (point.count <= count) continue;
+      std::uint64_t position = point.stream->completed + point.stream->busy;
+      for (const queued_operation& queued : point.stream->queue) {
+        if (++position > point.count) break;
+        if (position <= count) continue;
+        points.insert(points.end(), queued.after.begin(), queued.after.end());
+      }
+      count = point.count;
+    }
+    return needed;
+  }
+
+  // Streams that can go on, by number; of these only those that are needed.
+  std::map<std::uint64_t, CUstream_st*> ready_streams(
+      const std::map<const CUstream_st*, std::uint64_t>* needed) const {
+    std::map<std::uint64_t, CUstream_st*> ready;
+    const auto consider = [&](CUstream_st* stream) {
+      if (!is_ready(*stream)) return;
+      if (needed != nullptr) {
+        const auto found = needed->find(stream);
+        if (found == needed->end() || found->second <= stream->completed) return;
+      }
+      ready[stream->number] = stream;
+    };
+    for (const auto& [handle, stream] : streams) consider(handle);
+    consider(legacy_.get());
+    return ready;
+  }
+
+  // Gives the turn to one of the streams that can go on, if there are any.
+  bool give_turn_for(const demand* waiting) {
+    std::map<std::uint64_t, CUstream_st*> ready;
+    if (waiting != nullptr && waiting->only_what_is_needed) {
+      const auto needed = needed_for(waiting->points);
+      ready = ready_streams(&needed);
+    }
+    // What is needed may itself wait, for the host or for other streams: then any will do.
+    if (ready.empty()) ready = ready_streams(nullptr);
+    if (ready.empty()) return false;
+    std::vector<std::uint64_t> numbers;
+    for (const auto& [number, stream] : ready) numbers.push_back(number);
+    turn_ = ready[dice_.choose(numbers)];
+    turn_since_ = clock::now();
+    turn_->work_ready.notify_one();
+    return true;
+  }
+
+  // For the threads that wait.
+  void give_turn() {
+    if (!random_ || turn_ != nullptr) return;
+    for (const demand* each : demands_) {
+      if (!each->is_met() && give_turn_for(each)) return;
+    }
+  }
+
+  // Performs up to `count` operations, as far as there are any that can be.
+  void perform(std::unique_lock<std::mutex>& lock, std::size_t count, const demand* asked) {
+    for (; count > 0; --count) {
+      wait_for_operations(lock, [&] { return turn_ == nullptr; });
+      if (!random_ || !give_turn_for(asked)) return;
+    }
+    wait_for_operations(lock, [&] { return turn_ == nullptr; });
+  }
+
+  template <class Condition>
+  void wait_for_operations(std::unique_lock<std::mutex>& lock, const Condition& condition) {
+    while (!condition()) {
+      if (!random_) {
+        completed.wait(lock);
+      } else if (completed.wait_for(lock, silence) == std::cv_status::timeout) {
+        look_at_the_clocks();
+      }
+    }
+  }
+
+  void look_at_the_clocks() {
+    if (!random_) return;
+    const auto now = clock::now();
+    if (turn_ != nullptr && now - turn_since_ > longest_turn) {
+      turn_ = nullptr;
+      completed.notify_all();
+      give_turn();
+    }
+    if (turn_ == nullptr && now - last_call_ > silence) give_turn_for(nullptr);
+  }
+
   std::shared_ptr<CUstream_st> legacy_ = std::make_shared<CUstream_st>();
-  bool legacy_started_ = false;
+  std::uint64_t streams_started_ = 0;
+
+  std::uint64_t generation_ = 0;  // of the options
+  bool random_ = false;
+  stream_dice dice_;
+  CUstream_st* turn_ = nullptr;
+  clock::time_point turn_since_, last_call_;
+  std::set<const demand*> demands_;
 };
 
 // Never destroyed: stream threads may still wait in it while the process ends.
@@ -208,8 +431,7 @@ cudaError_t submit_locked(engine& e, const std::shared_ptr<CUstream_st>& stream,
   if (!stream) return cudaErrorInvalidResourceHandle;
   if (const auto& c = stream->capturing) {
     if (c->invalid) return cudaErrorStreamCaptureInvalidated;
-    c->nodes.push_back(std::move(op));
-    c->before[stream.get()][stream.get()] = ++c->recorded[stream.get()];
+    c->record(stream.get(), std::move(op));
     return cudaSuccess;
   }
   if (stream->legacy) {
@@ -249,8 +471,10 @@ void end_capture(engine& e, const std::shared_ptr<capture>& c) {
 
 cudaError_t submit(cudaStream_t handle, operation op) {
   engine& e = the_engine();
-  std::lock_guard lock(e.mutex);
-  return submit_locked(e, e.find(handle), std::move(op));
+  std::unique_lock lock(e.mutex);
+  const cudaError_t error = submit_locked(e, e.find(handle), std::move(op));
+  if (error == cudaSuccess) e.after_submission(lock);
+  return error;
 }
 
 cudaError_t drain(cudaStream_t handle) {
@@ -264,7 +488,7 @@ cudaError_t drain(cudaStream_t handle) {
     // The legacy stream is done when the blocking streams are: an empty operation waits for both.
     e.enqueue(stream, {});
   }
-  e.wait(lock, {stream, stream->issued});
+  e.wait(lock, {{stream, stream->issued}});
   return take_asynchronous_error();
 }
 
@@ -276,7 +500,7 @@ cudaError_t drain_all() {
   for (const auto& [handle, stream] : e.streams) points.push_back({stream, stream->issued});
   const auto legacy = e.find(nullptr);
   points.push_back({legacy, legacy->issued});
-  for (const stream_point& point : points) e.wait(lock, point);
+  e.wait(lock, std::move(points));
   return take_asynchronous_error();
 }
 
@@ -331,7 +555,6 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, i
   auto made = std::make_shared<CUstream_st>();
   made->flags = flags;
   made->priority = std::clamp(priority, greatest_priority, least_priority);
-  e.streams[made.get()] = made;
   ++e.streams_open;
   e.start(made);
   *stream = made.get();
@@ -395,14 +618,14 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 
 cudaError_t cudaStreamQuery(cudaStream_t handle) {
   auto& e = the_engine();
-  std::lock_guard lock(e.mutex);
+  std::unique_lock lock(e.mutex);
   const auto stream = e.find(handle);
   if (!stream) return noted(cudaErrorInvalidResourceHandle);
   if (const cudaError_t refused = refuse_capturing(*stream)) return noted(refused);
   if (const cudaError_t refused = simt::refuse_during_capture_locked(e, stream->legacy)) {
     return noted(refused);
   }
-  if (stream->completed < stream->issued) return cudaErrorNotReady;
+  if (!e.is_done(lock, {stream, stream->issued})) return cudaErrorNotReady;
   return noted(simt::take_asynchronous_error());
 }
 
@@ -528,13 +751,13 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (const cudaError_t refused = simt::refuse_during_capture_locked(e, false)) {
     return noted(refused);
   }
-  e.wait(lock, record->point);
+  e.wait(lock, {record->point});
   return noted(simt::take_asynchronous_error());
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   auto& e = the_engine();
-  std::lock_guard lock(e.mutex);
+  std::unique_lock lock(e.mutex);
   if (!e.events.contains(event)) return noted(cudaErrorInvalidResourceHandle);
   const auto record = event->last;
   if (!record) return cudaSuccess;
@@ -545,7 +768,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (const cudaError_t refused = simt::refuse_during_capture_locked(e, false)) {
     return noted(refused);
   }
-  if (record->point.stream->completed < record->point.count) return cudaErrorNotReady;
+  if (!e.is_done(lock, record->point)) return cudaErrorNotReady;
   return noted(simt::take_asynchronous_error());
 }
 
@@ -605,9 +828,9 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
   end_capture(e, c);
   if (c->invalid) return noted(cudaErrorStreamCaptureInvalidated);
   const simt::coverage& joined = c->before[stream.get()];
-  for (const auto& [member, count] : c->recorded) {
+  for (const auto& [member, nodes] : c->recorded) {
     const auto found = joined.find(member);
-    if (found == joined.end() || found->second < count) {
+    if (found == joined.end() || found->second < nodes.size()) {
       return noted(cudaErrorStreamCaptureUnjoined);
     }
   }
@@ -639,7 +862,7 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, cudaStreamCaptureStatu
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long) {
   if (executable == nullptr || graph == nullptr) return noted(cudaErrorInvalidValue);
-  *executable = new CUgraphExec_st{std::make_shared<std::vector<simt::operation>>(graph->nodes)};
+  *executable = new CUgraphExec_st{std::make_shared<std::vector<simt::graph_node>>(graph->nodes)};
   auto& e = the_engine();
   std::lock_guard lock(e.mutex);
   ++e.executable_graphs;
@@ -653,13 +876,19 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t executable, cudaStream_t stream) {
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (executable == nullptr) return noted(cudaErrorInvalidValue);
-  return noted(simt::submit(stream, {[nodes = executable->nodes] {
-                              for (const simt::operation& node : *nodes) {
-                                const cudaError_t error = node.work ? node.work() : cudaSuccess;
-                                if (error != cudaSuccess) return error;
-                              }
-                              return cudaSuccess;
-                            }}));
+  const auto run = [nodes = executable->nodes] {
+    auto& e = the_engine();
+    std::unique_lock lock(e.mutex);
+    const std::vector<std::size_t> order = e.order_of(*nodes);
+    lock.unlock();
+    for (const std::size_t i : order) {
+      const simt::operation& op = (*nodes)[i].op;
+      const cudaError_t error = op.work ? op.work() : cudaSuccess;
+      if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
+  };
+  return noted(simt::submit(stream, {run}));
 }
 
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {

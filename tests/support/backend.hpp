@@ -65,12 +65,28 @@ inline void for_each_schedule(int random_schedules,
 #endif
 }
 
-/// The same for the order in which the operations of several streams run: as they come, then late
-/// and in random orders. A wait that is missing shows as a wrong result. On the GPU once.
+/// The same for the order in which the operations of several streams run: as soon as they can, then
+/// in random orders, between as late and as early as the host lets them. Eight seeds hold two of
+/// each extreme. A wait that is missing shows as a wrong result. On the GPU once.
 inline void for_each_stream_schedule(int random_schedules,
                                      const std::function<void(const std::string&)>& body) {
+#ifdef WARPLADDER_HOST_EXECUTOR
+  simt::options options = simt::current_options();
+  options.streams = simt::stream_order::soon;
+  {
+    const simt::scoped_options scope(options);
+    body("streams as soon as they can");
+  }
+  options.streams = simt::stream_order::random;
+  for (int seed = 1; seed <= random_schedules; ++seed) {
+    options.stream_seed = static_cast<std::uint64_t>(seed);
+    const simt::scoped_options scope(options);
+    body("streams in random order, seed " + std::to_string(seed));
+  }
+#else
   static_cast<void>(random_schedules);
-  body("as they come");
+  body("GPU");
+#endif
 }
 
 /// A test made at run time: skipped with the reason where device code cannot run.

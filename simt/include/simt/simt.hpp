@@ -19,12 +19,20 @@ enum class schedule {
   random,       // a different order for every seed: finds missing barriers that round_robin hides
 };
 
+// When the operations of streams run, as far as the program leaves it open.
+enum class stream_order {
+  soon,    // as soon as they can, each stream by itself: fast, and hides most missing waits
+  random,  // one at a time in an order that the seed decides, before the host goes on or long after
+};
+
 struct options {
   // OS threads that run the blocks of one ordinary launch; 0 = one per processor. Clusters and
   // cooperative launches use as many as they need, since their blocks are resident together.
   unsigned workers = 0;
   simt::schedule schedule = simt::schedule::round_robin;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  // of the random schedule
+  stream_order streams = stream_order::soon;
+  std::uint64_t stream_seed = 0;
   std::size_t stack_bytes = 64 * 1024;              // per CUDA thread
   int sm_count = 4;                                 // multiprocessors of the pretended device
   std::size_t memory_bytes = std::size_t{4} << 30;  // its memory
@@ -35,12 +43,13 @@ struct options {
 };
 
 // The options that launches from now on use. The first call reads the environment:
-// WARPLADDER_SIMT_SCHEDULE=round_robin|random[:SEED] and WARPLADDER_SIMT_WORKERS=N.
+// WARPLADDER_SIMT_SCHEDULE=round_robin|random[:SEED], WARPLADDER_SIMT_STREAMS=soon|random[:SEED]
+// and WARPLADDER_SIMT_WORKERS=N.
 options current_options();
 void configure(const options& wanted);
 
 // Sets options for a scope. Launches take a copy when they are made, so that work still queued at
-// the end of the scope keeps its options.
+// the end of the scope keeps its options; but not the order of streams, which is everybody's.
 class scoped_options {
  public:
   explicit scoped_options(const options& wanted) : saved_(current_options()) { configure(wanted); }
