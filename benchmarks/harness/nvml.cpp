@@ -76,6 +76,11 @@ std::optional<unsigned> nvml::max_sm_clock_mhz() const {
   return ask(find<query_clock>("nvmlDeviceGetMaxClockInfo"), device_, sm_clock);
 }
 
+pcie_state nvml::pcie_link() const {
+  return {ask(find<query_unsigned>("nvmlDeviceGetCurrPcieLinkGeneration"), device_),
+          ask(find<query_unsigned>("nvmlDeviceGetCurrPcieLinkWidth"), device_)};
+}
+
 std::string nvml::driver_version() const {
   char text[96] = {};
   auto* query = find<int(char*, unsigned)>("nvmlSystemGetDriverVersion");

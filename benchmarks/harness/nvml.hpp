@@ -16,6 +16,11 @@ struct chip_state {
   std::optional<unsigned long long> throttle_reasons;
 };
 
+/// The connection to the host as it is now: an idle GPU may have slowed it down.
+struct pcie_state {
+  std::optional<unsigned> generation, width;
+};
+
 /// NVIDIA's management library, loaded at run time: absent (containers, embedded boards), every
 /// answer is empty and nothing fails.
 class nvml {
@@ -28,6 +33,7 @@ class nvml {
   chip_state sample() const;
   std::optional<unsigned> power_limit_milliwatt() const;
   std::optional<unsigned> max_sm_clock_mhz() const;
+  pcie_state pcie_link() const;
   std::string driver_version() const;  ///< "" if unknown
 
  private:
