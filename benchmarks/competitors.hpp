@@ -73,6 +73,9 @@ struct job {
   traffic kind = traffic::copy;
   double repeats = 1;  ///< how often one launch does the job: times are those of once
   std::vector<mode> modes = {mode::stream, mode::graph, mode::cold};  ///< if they suit
+  /// Least seconds by a ceiling of the topic's own (contest::bound_seconds), asked for when a case
+  /// is made ready. Empty: there is none.
+  std::function<double()> bound_seconds = {};
 };
 
 /// Collects the cases of a topic.
@@ -166,6 +169,7 @@ class case_list {
     match.vendor = ready(vendor);
     match.rung = ready(who);
     match.label = "vendor: " + vendor.name;
+    if (what.bound_seconds) match.bound_seconds = what.bound_seconds();
     on->fill(stream);
     return match;
   }

@@ -32,7 +32,7 @@ struct runnable_rung {
   std::string shape_help;           ///< what --shape takes
   std::vector<std::string> shapes;  ///< to check it on; explain takes the first that it supports
   std::function<rung_case(const std::string& shape)> make;
-  bool has_counters = true;  ///< false: how often it polls is another number in every run
+  bool has_counters = true;  ///< false: it polls, anew in every run, or kernels are not its point
 };
 
 /// Every rung that is compiled here, topic by topic and ladder by ladder, and the front doors.
@@ -41,6 +41,7 @@ std::vector<runnable_rung> all_rungs();
 void add_gemm_rungs(std::vector<runnable_rung>& to);
 void add_grid_sync_rungs(std::vector<runnable_rung>& to);
 void add_memory_rungs(std::vector<runnable_rung>& to);
+void add_pipeline_rungs(std::vector<runnable_rung>& to);
 void add_reduce_rungs(std::vector<runnable_rung>& to);
 void add_scan_rungs(std::vector<runnable_rung>& to);
 void add_rowwise_rungs(std::vector<runnable_rung>& to);

@@ -13,15 +13,16 @@ namespace warpladder::cli {
 topic gemm_topic();
 topic grid_sync_topic();
 topic memory_topic();
+topic pipeline_topic();
 topic reduce_topic();
 topic scan_topic();
 topic rowwise_topic();
 topic solver_topic();
 
 const std::vector<topic>& topics() {
-  static const std::vector<topic> all{gemm_topic(),   grid_sync_topic(), memory_topic(),
-                                      reduce_topic(), scan_topic(),      rowwise_topic(),
-                                      solver_topic()};
+  static const std::vector<topic> all{gemm_topic(),     grid_sync_topic(), memory_topic(),
+                                      pipeline_topic(), reduce_topic(),    scan_topic(),
+                                      rowwise_topic(),  solver_topic()};
   return all;
 }
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the benchmark and the study of the topic pipeline share: pinned memory, and what each engine
+// needs alone for a whole job, measured in the same process.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <pipeline_shape.hpp>
+#include <warpladder/core/buffer.hpp>
+#include <warpladder/core/event.hpp>
+#include <warpladder/core/stream.hpp>
+#include <warpladder/pipeline/lanes.hpp>
+#include <warpladder/pipeline/problem.hpp>
+
+namespace warpladder::bench {
+
+/// Seconds that the engines need for a whole job, each with nothing else going on but `both`, which
+/// is the two copies at the same time.
+struct engine_seconds {
+  double h2d, d2h, both, kernel;
+
+  /// No pipeline is faster than its busiest engine.
+  double bound() const;
+};
+
+/// Pinned memory for jobs of one size, filled, and all that is measured before a pipeline is.
+class pipeline_lab {
+ public:
+  explicit pipeline_lab(std::int64_t bytes);
+
+  /// The job with its memory, four lanes, chunks of a 64th and four slots. Measures, when it is
+  /// first asked for an intensity, how many rounds make it and what the rates are.
+  pipeline::problem job(intensity work);
+
+  engine_seconds engines(intensity work);
+
+  /// As many lanes as there can be.
+  pipeline::lent_lanes all_lanes() const { return lanes_.view(); }
+
+  /// Median device seconds of several runs, after one to warm up.
+  double seconds(const std::function<cudaError_t(cudaStream_t)>& enqueue, int runs = 5) const;
+
+ private:
+  struct of_intensity {
+    int rounds;
+    double kernel_seconds;
+    pipeline::engine_rates rates;
+  };
+
+  const of_intensity& measured(intensity work);
+  double both_copies(float* to, const float* from, int parts) const;
+  double kernel(float* data, int rounds) const;
+
+  std::int64_t n_;
+  pinned_buffer<float> in_, out_;
+  pipeline::lanes lanes_{pipeline::max_lanes};
+  stream stream_;
+  double h2d_, d2h_, both_;
+  std::map<intensity, of_intensity> measured_;
+};
+
+}  // namespace warpladder::bench
