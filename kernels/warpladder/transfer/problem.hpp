@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <warpladder/transfer/staging.hpp>
 
@@ -49,23 +48,21 @@ struct rows_problem {
   std::size_t bytes() const { return rows * width; }
 };
 
-/// One of many small copies.
-struct small_copy {
-  void* to = nullptr;
-  const void* from = nullptr;
-  std::size_t bytes = 0;
-};
-
-/// Many small copies between page-locked host memory and device memory, any alignment; no two
-/// destinations overlap. The array itself is host memory that launch() alone reads.
+/// Many small copies between page-locked host memory and device memory: bytes[i] >= 1 bytes from
+/// from[i] to to[i], for all i < count, any alignment; no two destinations overlap. The three
+/// arrays are host memory that launch() alone reads. Kernels use the host's addresses on the device
+/// too, as unified addressing lets them with memory from cudaMallocHost.
 struct batch_problem {
-  std::span<const small_copy> copies;
+  std::size_t count = 0;
+  void* const* to = nullptr;
+  const void* const* from = nullptr;
+  const std::size_t* bytes = nullptr;
   direction way = direction::to_device;
-  staging_view lent = {};  ///< 32 alone: one chunk for all bytes and the table
+  staging_view lent = {};  ///< 32 alone: one chunk of the rung's workspace_bytes()
 
-  std::size_t bytes() const {
+  std::size_t total_bytes() const {
     std::size_t sum = 0;
-    for (const small_copy& one : copies) sum += one.bytes;
+    for (std::size_t i = 0; i < count; ++i) sum += bytes[i];
     return sum;
   }
 };
@@ -114,8 +111,11 @@ inline std::string_view explain_invalid(const rows_problem& p) {
 }
 
 inline std::string_view explain_invalid(const batch_problem& p) {
-  for (const small_copy& one : p.copies) {
-    const std::string_view why = detail::explain_invalid(one.to, one.from, one.bytes);
+  if (p.count == 0) return {};
+  if (p.to == nullptr || p.from == nullptr || p.bytes == nullptr) return "an array is null";
+  for (std::size_t i = 0; i < p.count; ++i) {
+    if (p.bytes[i] == 0) return "one of the copies is of no bytes";
+    const std::string_view why = detail::explain_invalid(p.to[i], p.from[i], p.bytes[i]);
     if (!why.empty()) return why;
   }
   return {};

@@ -9,7 +9,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <stop_token>
+#include <thread>
+#include <vector>
+#include <warpladder/core/capture.hpp>
+#include <warpladder/core/rung.hpp>
 #include <warpladder/core/stream.hpp>
 #include <warpladder/transfer/detail/host_copy.hpp>
 #include <warpladder/transfer/problem.hpp>
@@ -121,5 +126,42 @@ class pieces {
   std::atomic<std::size_t> next_{0};
   std::atomic<cudaError_t> status_{cudaSuccess};
 };
+
+inline support has_chunks(const staged_problem& p, std::size_t chunks) {
+  if (p.threads < 1) return {"needs a thread"};
+  if (p.lent.chunks() < chunks) return {"needs more chunks than were lent: two per thread"};
+  if (p.lent.chunk_bytes == 0) return {"the chunks that were lent are empty"};
+  return {};
+}
+
+/// What became of a copy whose threads have ended. After a failure waits for all of the stream, as
+/// chunks may be under way that no event tells of.
+inline cudaError_t finish(const pieces& all, cudaStream_t stream) {
+  if (all.status() != cudaSuccess) static_cast<void>(cudaStreamSynchronize(stream));
+  return all.status();
+}
+
+/// Rungs 03 and 04. cudaStreamPerThread is refused: it is another stream for every thread.
+inline cudaError_t stage_with_threads(const staged_problem& p, cudaStream_t stream, stores how) {
+  if (const cudaError_t refused = refuse_capture(stream); refused != cudaSuccess) return refused;
+  if (stream == cudaStreamPerThread) return cudaErrorInvalidValue;
+  int device = 0;
+  if (const cudaError_t status = cudaGetDevice(&device); status != cudaSuccess) return status;
+  pieces all(p.way, p.to, p.from, p.bytes, {.piece_bytes = p.lent.chunk_bytes, .stores = how});
+  {
+    std::vector<std::jthread> others;  // whose end waits for them
+    try {
+      for (unsigned i = 1; i < p.threads && i < all.count(); ++i) {
+        others.emplace_back([&, i] {
+          cudaSetDevice(device);
+          all.work(p.lent.part(2 * i, 2), stream);
+        });
+      }
+    } catch (const std::exception&) {  // the system has no more threads: fewer do it, too
+    }
+    all.work(p.lent.part(0, 2), stream);
+  }
+  return finish(all, stream);
+}
 
 }  // namespace warpladder::transfer::detail
