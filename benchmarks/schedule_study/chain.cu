@@ -51,7 +51,8 @@ __global__ void blend_kernel(const frame_header* header, const unsigned* consume
     const int place = header->place[c];
     if (place >= 0) sum += float(consumed[c][place * result_words + i]);
   }
-  state[i] = 0.875f * state[i] + 0.125f * sum;
+  // One rounding, spelled out: else every compiler would choose, and backends would differ.
+  state[i] = fmaf(0.875f, state[i], 0.125f * sum);
   result[classes + i] = __float_as_uint(state[i]);
 }
 

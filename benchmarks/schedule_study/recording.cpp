@@ -48,7 +48,7 @@ class reader {
       throw bad_recording("the recording is truncated");
     return std::size_t(count);
   }
-  bool is_at_end() const { return at_ == text_.size(); }
+  std::string_view taken() const { return text_.substr(0, at_); }
 
  private:
   std::string_view text_;
@@ -104,10 +104,11 @@ recording load_recording(std::istream& from) {
     job.consumed = in.get<decltype(job.consumed)>();
     job.result_hash = in.get<std::uint64_t>();
   }
-  const std::uint64_t hash = fnv1a(text.data(), text.size() - sizeof hash);
+  const std::uint64_t hash = fnv1a(in.taken().data(), in.taken().size());
   if (in.get<std::uint64_t>() != hash)
     throw bad_recording("the recording is corrupted: its check sum is wrong");
-  if (!in.is_at_end()) throw bad_recording("the recording is corrupted: something follows it");
+  if (in.taken().size() != text.size())
+    throw bad_recording("the recording is corrupted: something follows it");
   return result;
 }
 
