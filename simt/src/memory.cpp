@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -153,14 +154,56 @@ cudaError_t allocate_device(void** pointer, std::size_t bytes,
   return cudaSuccess;
 }
 
-cudaError_t release_device(void* pointer) {
+// Memory freed in stream order, which work of other streams may still use by mistake: poisoned, and
+// kept for a while. The address sanitizer and the tracer do that themselves, and name the culprit.
+class freed_in_stream_order {
+ public:
+  static freed_in_stream_order& instance() {
+    static freed_in_stream_order& made = *new freed_in_stream_order;
+    return made;
+  }
+
+  void add(void* pointer, std::size_t bytes) {
+    if (!kept) return free_device_memory(pointer);
+    if (current_options().poison_global) std::memset(pointer, 0xFF, bytes);
+    std::lock_guard lock(mutex_);
+    memory_.push_back({pointer, bytes});
+    for (bytes_ += bytes; bytes_ > most_bytes; memory_.pop_front()) {
+      bytes_ -= memory_.front().bytes;
+      free_device_memory(memory_.front().pointer);
+    }
+  }
+
+ private:
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr bool kept = false;
+#else
+  static constexpr bool kept = !traced;
+#endif
+  static constexpr std::size_t most_bytes = std::size_t{64} << 20;
+  struct freed {
+    void* pointer;
+    std::size_t bytes;
+  };
+  std::mutex mutex_;
+  std::deque<freed> memory_;
+  std::size_t bytes_ = 0;
+};
+
+enum class release { at_once, in_stream_order };
+
+cudaError_t release_device(void* pointer, release when) {
   std::size_t bytes = 0;
   if (!the_table().remove(pointer, memory_kind::device, &bytes) &&
       !the_table().remove(pointer, memory_kind::managed, &bytes)) {
     return cudaErrorInvalidValue;
   }
   the_table().unreserve(bytes);
-  free_device_memory(pointer);
+  if (when == release::at_once) {
+    free_device_memory(pointer);
+  } else {
+    freed_in_stream_order::instance().add(pointer, bytes);
+  }
   return cudaSuccess;
 }
 
@@ -332,7 +375,7 @@ cudaError_t cudaFree(void* pointer) {
   if (pointer == nullptr) return cudaSuccess;
   // Like the real one, waits for all work, which may still use the memory.
   const cudaError_t pending = simt::drain_all();
-  const cudaError_t released = simt::release_device(pointer);
+  const cudaError_t released = simt::release_device(pointer, simt::release::at_once);
   return noted(released != cudaSuccess ? released : pending);
 }
 
@@ -349,7 +392,9 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   }
   // A graph may be launched again and then needs the memory again: it keeps it.
   if (simt::is_capturing(stream)) return noted(simt::submit(stream, {}));
-  return noted(simt::submit(stream, {[pointer] { return simt::release_device(pointer); }, true}));
+  return noted(simt::submit(
+      stream,
+      {[pointer] { return simt::release_device(pointer, simt::release::in_stream_order); }, true}));
 }
 
 cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned flags) {
