@@ -22,7 +22,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -35,6 +34,7 @@
 #include <utility>
 #include <vector>
 #include <warpladder/core/buffer.hpp>
+#include <warpladder/core/capture.hpp>
 #include <warpladder/core/event.hpp>
 #include <warpladder/core/stream.hpp>
 #include <warpladder/pipeline_advisor.hpp>
@@ -78,8 +78,8 @@ struct stage {
   std::function<std::size_t(std::size_t)> output_bytes = {};
 };
 
-/// Where chunks come from. Exactly one of `fill` and `lend` is set. Both are called by the thread
-/// that called run(), for chunk after chunk, and end the input by giving nothing.
+/// Where chunks come from: one of three ways, called by the thread that called run() for chunk
+/// after chunk, until it gives nothing.
 struct source {
   /// Writes the next bytes into pinned memory; returns how many. Fewer than the slot holds are
   /// fine.
@@ -88,11 +88,14 @@ struct source {
   /// until the sink has the chunk; at the latest when `slots` chunks later are asked for. Memory
   /// that is not pinned is right too, but copied by the driver, with nothing beside it.
   std::function<std::span<const std::byte>(std::size_t at_most, const chunk&)> lend = {};
+  /// Enqueues on the stream given what brings the next bytes into device memory, by any engine;
+  /// returns how many.
+  std::function<std::size_t(std::span<std::byte> device, const chunk&, stream_view)> feed = {};
   /// For progress and the choice of chunks; 0: not known.
   std::uint64_t total_bytes = 0;
 };
 
-/// Where chunks go, in order. At least one of `take` and `place` is set.
+/// Where chunks go, in order: taken, put in their place, both of these, or fetched.
 struct sink {
   /// Gets the output of a chunk, in pinned memory that is its own until it returns. Called by a
   /// second thread that lives as long as run().
@@ -101,6 +104,11 @@ struct sink {
   /// copy by the CPU. Called by the thread that called run(), before the chunk's work is enqueued.
   /// With `take` too, that gets the memory when the bytes are there.
   std::function<std::span<std::byte>(std::size_t bytes, const chunk&)> place = {};
+  /// Brings the output of a chunk to wherever it shall be, by work on the stream given, which waits
+  /// for the stages; the device memory is its own until that is done. Called by the second thread.
+  std::function<void(std::span<const std::byte> device, const chunk&, stream_view)> fetch = {};
+
+  bool has_thread() const { return take || fetch; }
 };
 
 /// How far a run has come: what the sink has.
@@ -214,7 +222,7 @@ class runner {
     event copied_in, computed;
     event copied_out{event::timing::off, event::host_wait::sleeps};
     chunk what;
-    std::span<std::byte> output;  // of what is in it now, on the host
+    std::span<std::byte> output;  // of what is in it now; on the host, unless it is fetched
   };
   struct fault {
     std::string where;
@@ -263,7 +271,8 @@ class runner {
 inline summary run(std::vector<stage> stages, const source& from, const sink& to,
                    stream_view around, options how = {}) {
   if (how.total_bytes == 0) how.total_bytes = from.total_bytes;
-  return runner(std::move(stages), how, {.input = bool(from.fill), .output = !to.place})
+  return runner(std::move(stages), how,
+                {.input = bool(from.fill), .output = !to.place && !to.fetch})
       .run(from, to, around);
 }
 
@@ -278,23 +287,33 @@ inline bool is_pinned(const void* pointer) {
   return attributes.type == cudaMemoryTypeHost;
 }
 
+/// What of an array is a chunk's input, and where in one its output belongs.
+inline std::span<const std::byte> piece_of(std::span<const std::byte> all, std::size_t at_most,
+                                           const chunk& c) {
+  return all.subspan(c.first_byte, std::min<std::size_t>(at_most, all.size() - c.first_byte));
+}
+inline std::span<std::byte> place_in(std::span<std::byte> all, std::size_t bytes, const chunk& c) {
+  if (c.first_output_byte + bytes > all.size())
+    throw std::length_error("the output does not fit into the " + std::to_string(all.size()) +
+                            " bytes given for it");
+  return all.subspan(c.first_output_byte, bytes);
+}
+
 }  // namespace detail
 
 /// All of an array: in place if it is pinned, else copied into the slots by the calling thread.
 template <class Array>
 source from_memory(const Array& all) {
   const std::span<const std::byte> bytes = std::as_bytes(std::span(all));
-  const auto piece = [bytes](std::size_t at_most, const chunk& c) {
-    const std::size_t left = bytes.size() - c.first_byte;
-    return bytes.subspan(c.first_byte, std::min(at_most, left));
-  };
   source made{.total_bytes = bytes.size()};
   if (detail::is_pinned(bytes.data())) {
-    made.lend = piece;
+    made.lend = [bytes](std::size_t at_most, const chunk& c) {
+      return detail::piece_of(bytes, at_most, c);
+    };
   } else {
-    made.fill = [piece](std::span<std::byte> slot, const chunk& c) {
-      const std::span<const std::byte> next = piece(slot.size(), c);
-      if (!next.empty()) std::memcpy(slot.data(), next.data(), next.size());
+    made.fill = [bytes](std::span<std::byte> slot, const chunk& c) {
+      const std::span<const std::byte> next = detail::piece_of(bytes, slot.size(), c);
+      std::ranges::copy(next, slot.begin());
       return next.size();
     };
   }
@@ -306,16 +325,36 @@ source from_memory(const Array& all) {
 template <class Array>
 sink to_memory(Array&& all) {
   const std::span<std::byte> bytes = std::as_writable_bytes(std::span(all));
-  const auto place = [bytes](std::size_t wanted, const chunk& c) {
-    if (c.first_output_byte + wanted > bytes.size())
-      throw std::length_error("the output does not fit into the " + std::to_string(bytes.size()) +
-                              " bytes given for it");
-    return bytes.subspan(c.first_output_byte, wanted);
-  };
-  if (detail::is_pinned(bytes.data())) return {.place = place};
-  return {.take = [place](std::span<const std::byte> output, const chunk& c) {
-    const std::span<std::byte> to = place(output.size(), c);
-    if (!to.empty()) std::memcpy(to.data(), output.data(), to.size());
+  if (detail::is_pinned(bytes.data()))
+    return {.place = [bytes](std::size_t wanted, const chunk& c) {
+      return detail::place_in(bytes, wanted, c);
+    }};
+  return {.take = [bytes](std::span<const std::byte> output, const chunk& c) {
+    std::ranges::copy(output, detail::place_in(bytes, output.size(), c).begin());
+  }};
+}
+
+/// All of an array in pageable memory, as the threads of a transfer::copier bring it to the device.
+template <class Array, class Copier>
+source from_memory(const Array& all, Copier& through) {
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(all));
+  return {.feed =
+              [bytes, &through](std::span<std::byte> device, const chunk& c, stream_view on) {
+                const std::span<const std::byte> next = detail::piece_of(bytes, device.size(), c);
+                static_cast<void>(through.to_device(device.data(), next.data(), next.size(), on));
+                return next.size();
+              },
+          .total_bytes = bytes.size()};
+}
+
+/// Into an array in pageable memory by the threads of another transfer::copier.
+template <class Array, class Copier>
+sink to_memory(Array&& all, Copier& through) {
+  const std::span<std::byte> bytes = std::as_writable_bytes(std::span(all));
+  return {.fetch = [bytes, &through](std::span<const std::byte> device, const chunk& c,
+                                     stream_view on) {
+    const std::span<std::byte> to = detail::place_in(bytes, device.size(), c);
+    static_cast<void>(through.to_host(to.data(), device.data(), to.size(), on));
   }};
 }
 
@@ -395,22 +434,21 @@ inline runner::runner(std::vector<stage> stages, const options& how, pinned_slot
 }
 
 inline void runner::check(const source& from, const sink& to, stream_view around) const {
-  if (bool(from.fill) == bool(from.lend))
-    throw std::invalid_argument("pipeline: a source either fills or lends");
-  if (!to.take && !to.place) throw std::invalid_argument("pipeline: the sink takes nothing");
+  if (int(bool(from.fill)) + int(bool(from.lend)) + int(bool(from.feed)) != 1)
+    throw std::invalid_argument("pipeline: a source fills, lends, or feeds");
+  if (bool(to.fetch) == (to.take || to.place))
+    throw std::invalid_argument("pipeline: a sink takes and gives places, or fetches");
   if (from.fill && !pinned_.input)
     throw std::invalid_argument("pipeline: a runner without pinned input, and a source that fills");
-  if (!to.place && !pinned_.output)
+  if (!to.place && !to.fetch && !pinned_.output)
     throw std::invalid_argument(
         "pipeline: a runner without pinned output, and a sink without places");
-  cudaStreamCaptureStatus capture{};
-  WARPLADDER_TRY(cudaStreamIsCapturing(around, &capture));
-  if (capture != cudaStreamCaptureStatusNone)
-    throw std::invalid_argument("pipeline: run() waits, and so cannot be captured");
+  WARPLADDER_TRY(refuse_capture(around));
 }
 
 inline summary runner::run(const source& from, const sink& to, stream_view around,
                            std::stop_token stop) {
+  const beside_captures unaffected;
   check(from, to, around);
   start_ = clock::now();
   next_report_ = start_ + options_.progress_every;
@@ -421,7 +459,7 @@ inline summary runner::run(const source& from, const sink& to, stream_view aroun
   around.record(begun_);
   copy_in_.wait(begun_);
   std::thread receiver;
-  if (to.take) receiver = std::thread([&] { deliver_on_sink_thread(to); });
+  if (to.has_thread()) receiver = std::thread([&] { deliver_on_sink_thread(to); });
 
   // From here to join() nothing throws: what is thrown inside becomes fault_.
   const bool cancelled = submit_all(from, to, stop);
@@ -479,9 +517,11 @@ inline bool runner::submit(const source& from, const sink& to, std::string& wher
   if (from.lend) {
     input = from.lend(capacity_.front(), next);
     bytes = input.size();
-  } else {
+  } else if (from.fill) {
     input = s.pinned_in.view();
     bytes = from.fill(s.pinned_in.view(), next);
+  } else {
+    bytes = from.feed(s.in.view(), next, copy_in_);
   }
   if (bytes == 0) return false;
   if (bytes > capacity_.front())
@@ -495,16 +535,15 @@ inline bool runner::submit(const source& from, const sink& to, std::string& wher
       throw std::length_error("more bytes leave the stage than for a whole chunk");
   }
   where = "sink";
-  s.output = to.place ? to.place(next.output_bytes, next) : s.pinned_out.view();
-  if (s.output.size() < next.output_bytes)
+  if (!to.fetch) s.output = to.place ? to.place(next.output_bytes, next) : s.pinned_out.view();
+  if (!to.fetch && s.output.size() < next.output_bytes)
     throw std::length_error("gave a place of " + std::to_string(s.output.size()) +
                             " bytes, asked for " + std::to_string(next.output_bytes));
-  s.output = s.output.first(next.output_bytes);
   s.what = next;
 
   where = "copy in";
   std::span<std::byte> data = s.in.view().first(bytes);
-  copy_async<std::byte>(data, input.first(bytes), copy_in_);
+  if (!from.feed) copy_async<std::byte>(data, input.first(bytes), copy_in_);
   copy_in_.record(s.copied_in);
   compute_.wait(s.copied_in);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
@@ -518,7 +557,12 @@ inline bool runner::submit(const source& from, const sink& to, std::string& wher
   }
   where = "copy out";
   compute_.record(s.computed);
+  if (to.fetch) {
+    s.output = data;
+    return true;
+  }
   copy_out_.wait(s.computed);
+  s.output = s.output.first(data.size());
   copy_async<std::byte>(s.output, data, copy_out_);
   copy_out_.record(s.copied_out);
   return true;
@@ -526,7 +570,8 @@ inline bool runner::submit(const source& from, const sink& to, std::string& wher
 
 /// True when the slot of chunk `index` is free; false if it never will be, as something failed.
 inline bool runner::wait_for_slot(std::size_t index, const sink& to) {
-  if (!to.take && index >= slots_.size() && !deliver(index - slots_.size(), to)) return false;
+  if (!to.has_thread() && index >= slots_.size() && !deliver(index - slots_.size(), to))
+    return false;
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return fault_ || index < delivered_.chunks + slots_.size(); });
   return !fault_;
@@ -537,6 +582,13 @@ inline bool runner::deliver(std::size_t index, const sink& to) {
   const slot& s = slot_of(index);
   std::string where = "device";
   try {
+    if (to.fetch) {
+      copy_out_.wait(s.computed);
+      where = "sink";
+      to.fetch(s.output, s.what, copy_out_);
+      where = "device";
+      copy_out_.record(s.copied_out);
+    }
     s.copied_out.synchronize();
     where = "sink";
     if (to.take) to.take(s.output, s.what);
