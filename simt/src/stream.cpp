@@ -448,6 +448,9 @@ cudaError_t refuse_capturing(const CUstream_st& stream) {
   return cudaErrorStreamCaptureUnsupported;
 }
 
+// What cudaThreadExchangeStreamCaptureMode has set: whose captures the thread's calls respect.
+thread_local cudaStreamCaptureMode unsafe_calls = cudaStreamCaptureModeGlobal;
+
 cudaError_t refuse_during_capture_locked(engine& e, bool uses_legacy_stream) {
   if (uses_legacy_stream) {
     if (const cudaError_t refused = e.refuse_legacy()) return refused;
@@ -455,9 +458,10 @@ cudaError_t refuse_during_capture_locked(engine& e, bool uses_legacy_stream) {
   bool refused = false;
   for (const auto& c : e.captures) {
     const bool forbids =
-        c->mode == cudaStreamCaptureModeGlobal ||
-        (c->mode == cudaStreamCaptureModeThreadLocal && c->owner == std::this_thread::get_id());
-    if (forbids) refused = c->invalid = true;
+        c->owner == std::this_thread::get_id()
+            ? c->mode != cudaStreamCaptureModeRelaxed
+            : c->mode == cudaStreamCaptureModeGlobal && unsafe_calls == cudaStreamCaptureModeGlobal;
+    if (forbids && unsafe_calls != cudaStreamCaptureModeRelaxed) refused = c->invalid = true;
   }
   return refused ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
@@ -790,6 +794,15 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 }
 
 // ---- capture and graphs ------------------------------------------------------------------------
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  if (mode == nullptr || *mode < cudaStreamCaptureModeGlobal ||
+      *mode > cudaStreamCaptureModeRelaxed) {
+    return noted(cudaErrorInvalidValue);
+  }
+  std::swap(*mode, simt::unsafe_calls);
+  return cudaSuccess;
+}
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
   auto& e = the_engine();

@@ -28,11 +28,7 @@ class beside_captures {
   beside_captures& operator=(const beside_captures&) = delete;
 
  private:
-  void exchange() noexcept {
-#ifndef WARPLADDER_HOST_EXECUTOR  // which refuses no such call
-    WARPLADDER_TRY_NOTHROW(cudaThreadExchangeStreamCaptureMode(&mode_));
-#endif
-  }
+  void exchange() noexcept { WARPLADDER_TRY_NOTHROW(cudaThreadExchangeStreamCaptureMode(&mode_)); }
 
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };

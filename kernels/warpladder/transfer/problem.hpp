@@ -69,18 +69,11 @@ struct batch_problem {
 
 namespace detail {
 
-inline bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
-  const auto first = reinterpret_cast<std::uintptr_t>(a);
-  const auto second = reinterpret_cast<std::uintptr_t>(b);
-  return first < second + b_bytes && second < first + a_bytes;
-}
-
 inline std::string_view explain_invalid(const void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return {};
   if (bytes > std::size_t{1} << 62) return "more bytes than an address can reach";
   if (to == nullptr) return "to is null";
   if (from == nullptr) return "from is null";
-  if (overlap(to, bytes, from, bytes)) return "to overlaps from";
   return {};
 }
 
@@ -104,9 +97,6 @@ inline std::string_view explain_invalid(const rows_problem& p) {
   if (p.rows > (std::size_t{1} << 62) / pitch) return "more bytes than an address can reach";
   if (p.to == nullptr) return "to is null";
   if (p.from == nullptr) return "from is null";
-  if (detail::overlap(p.to, (p.rows - 1) * p.to_pitch + p.width, p.from,
-                      (p.rows - 1) * p.from_pitch + p.width))
-    return "to overlaps from";
   return {};
 }
 
