@@ -38,7 +38,7 @@ workload vehicle() {
   return {{periodic("camera_front", 4000, 0, 4000, 1), 1024, 1024, 32, {}},
           {periodic("camera_left", 4000, 0, 4000, 1), 1024, 1024, 32, {}},
           {periodic("camera_right", 4000, 0, 4000, 1), 1024, 1024, 32, {}},
-          {periodic("lidar", 10000, 0, 10000, 4), 2048, 2048, 16, {}},
+          {periodic("lidar", 10000, 0, 10000, 4), 2048, 1024, 12, {}},
           {periodic("radar", 5000, 0, 5000, 2), 1024, 512, 16, {}},
           {periodic("fusion", 5000, 3000, 5000, 3), 512, 512, 8, {front, left, lidar, radar}},
           {periodic("control", 1000, 0, 500, 0), 64, 64, 2, {fusion}}};
