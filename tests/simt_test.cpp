@@ -1542,6 +1542,30 @@ TEST(RandomStreams, CopiesAreEarlyOrLate) {
   EXPECT_EQ(arrived, (std::set<int>{1, 2}));
 }
 
+// Seed 1 is late: what nobody waits for is not done.
+TEST(RandomStreams, LateMeansNotBeforeSomebodyWaits) {
+  const simt::scoped_options scope(with_stream_order(simt::stream_order::random, 1));
+  int early = 0;
+  for (int repetition = 0; repetition < 10; ++repetition) {
+    stream first, second, nobodys[3];
+    event done;
+    device_array<int> memory(std::vector<int>{5});
+    pinned_ints out(2), of_nobody(3);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(cudaMemcpyAsync(of_nobody.data + i, memory, 4, cudaMemcpyDefault, nobodys[i]),
+                cudaSuccess);
+    }
+    ASSERT_EQ(cudaMemcpyAsync(out.data, memory, 4, cudaMemcpyDefault, first), cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(done, first), cudaSuccess);
+    ASSERT_EQ(cudaStreamWaitEvent(second, done), cudaSuccess);
+    ASSERT_EQ(cudaMemcpyAsync(out.data + 1, memory, 4, cudaMemcpyDefault, second), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(second), cudaSuccess);
+    EXPECT_EQ(out.data[0] + out.data[1], 10);
+    early += static_cast<int>(std::count(of_nobody.data, of_nobody.data + 3, 5));
+  }
+  EXPECT_LE(early, 3) << "of 30";
+}
+
 // Whoever waits gets there, however he waits.
 TEST(RandomStreams, PollingEnds) {
   for (unsigned seed = 0; seed < 8; ++seed) {

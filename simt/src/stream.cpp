@@ -196,10 +196,9 @@ class engine {
     notice_host();
     demand mine{std::move(points), random_ && dice_.only_what_is_needed()};
     demands_.insert(&mine);
-    give_turn();
+    go_on();
     wait_for_operations(lock, [&] { return mine.is_met(); });
     demands_.erase(&mine);
-    notice_host();
   }
 
   // A host thread has submitted work: some of it may be done before the thread goes on.
@@ -286,7 +285,7 @@ class engine {
       stream->busy = false;
       ++stream->completed;
       if (turn_ == stream.get()) turn_ = nullptr;
-      give_turn();
+      go_on();
       completed.notify_all();
     }
   }
@@ -370,12 +369,13 @@ class engine {
     return true;
   }
 
-  // For the threads that wait.
-  void give_turn() {
+  // For the threads that wait, or if the host is silent.
+  void go_on() {
     if (!random_ || turn_ != nullptr) return;
     for (const demand* each : demands_) {
       if (!each->is_met() && give_turn_for(each)) return;
     }
+    if (hosts_inside_ == 0 && clock::now() - last_call_ > silence) give_turn_for(nullptr);
   }
 
   // Performs up to `count` operations, as far as there are any that can be.
@@ -389,6 +389,7 @@ class engine {
 
   template <class Condition>
   void wait_for_operations(std::unique_lock<std::mutex>& lock, const Condition& condition) {
+    ++hosts_inside_;
     while (!condition()) {
       if (!random_) {
         completed.wait(lock);
@@ -396,17 +397,16 @@ class engine {
         look_at_the_clocks();
       }
     }
+    --hosts_inside_;
+    last_call_ = clock::now();
   }
 
   void look_at_the_clocks() {
-    if (!random_) return;
-    const auto now = clock::now();
-    if (turn_ != nullptr && now - turn_since_ > longest_turn) {
+    if (turn_ != nullptr && clock::now() - turn_since_ > longest_turn) {
       turn_ = nullptr;
       completed.notify_all();
-      give_turn();
     }
-    if (turn_ == nullptr && now - last_call_ > silence) give_turn_for(nullptr);
+    go_on();
   }
 
   std::shared_ptr<CUstream_st> legacy_ = std::make_shared<CUstream_st>();
@@ -417,6 +417,7 @@ class engine {
   stream_dice dice_;
   CUstream_st* turn_ = nullptr;
   clock::time_point turn_since_, last_call_;
+  int hosts_inside_ = 0;  // host threads that wait for operations
   std::set<const demand*> demands_;
 };
 

@@ -25,9 +25,18 @@ class stream_dice {
     return below(4) == 0 ? std::size_t{1} << below(5) : 0;
   }
 
-  // A host thread waits: is only that performed which it waits for?
+  // A host thread waits: is only that performed which it waits for? Not for ever, or work that
+  // nobody waits for would never be done.
   bool only_what_is_needed() {
-    return temper_ == temper::late || (temper_ == temper::mixed && below(2) == 0);
+    switch (temper_) {
+      case temper::late:
+        return below(64) != 0;
+      case temper::early:
+        return false;
+      case temper::mixed:
+        return below(2) == 0;
+    }
+    return false;
   }
 
   // A host thread asks whether something is done: is an operation performed first? Often enough for
