@@ -140,8 +140,8 @@ void other_memory() {
   int has_managed = 0;
   ASSERT_EQ(cudaDeviceGetAttribute(&has_managed, cudaDevAttrManagedMemory, 0), cudaSuccess);
   if (has_managed == 0) return;
-  unsigned char* managed = nullptr;
-  ASSERT_EQ(cudaMallocManaged(&managed, 5000), cudaSuccess);
+  void* managed = nullptr;
+  ASSERT_EQ(cudaMallocManaged(&managed, 5000, cudaMemAttachGlobal), cudaSuccess);
   transfer_ends there(direction::to_device, 5000), back(direction::to_host, 5000);
   std::ignore = with.to_device(managed, there.host.data(), 5000, on);
   ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);

@@ -3,6 +3,7 @@
 // warpladder::transfer::pinned_pool: reuse, order, threads, failures.
 
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <memory_resource>
@@ -128,7 +129,7 @@ void retire() {
 void refuses() {
   const stream on;
   pinned_pool pool;
-  EXPECT_THROW(std::ignore = pool.allocate(SIZE_MAX), std::bad_alloc);
+  EXPECT_THROW(std::ignore = pool.allocate(PTRDIFF_MAX), std::bad_alloc);
   EXPECT_THROW(std::ignore = pool.allocate(100, 128), pinned_allocation_error);
   void* const memory = pool.allocate(100);
   cudaGraph_t graph{};
