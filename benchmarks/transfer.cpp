@@ -46,11 +46,6 @@ using wl::transfer::batch_problem, wl::transfer::direction, wl::transfer::pinned
     wl::transfer::rows_problem, wl::transfer::staged_problem;
 
 constexpr std::size_t mib = std::size_t{1} << 20;
-constexpr direction ways[] = {direction::to_device, direction::to_host};
-
-constexpr const char* name(direction way) {
-  return way == direction::to_device ? "h2d" : "d2h";
-}
 
 constexpr cudaMemcpyKind kind_of(direction way) {
   return way == direction::to_device ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost;
@@ -139,12 +134,14 @@ struct pageable_memory {
 
 class staged_operands {
  public:
-  staged_operands(const staged_problem& blank)
-      : memory_(pageable_memory::get(blank.bytes)), posed_(blank) {
-    posed_.to = memory_->device.data();
-    posed_.from = memory_->host.get();
-    if (blank.way == direction::to_host)
-      posed_.to = memory_->host.get(), posed_.from = memory_->device.data();
+  staged_operands(const staged_problem& blank, std::size_t offset)
+      : memory_(pageable_memory::get(blank.bytes + offset)),
+        host_(memory_->host.get() + offset),
+        posed_(blank) {
+    std::byte* const device = memory_->device.data();
+    const bool to_device = blank.way == direction::to_device;
+    posed_.to = to_device ? device : host_;
+    posed_.from = to_device ? host_ : device;
   }
 
   const staged_problem& operator[](std::size_t) const { return posed_; }
@@ -154,20 +151,19 @@ class staged_operands {
   void check(const competitor<staged_problem>& who, wl::workspace_view scratch,
              wl::stream_view stream) {
     const std::uint64_t seed = next_seed();
-    std::byte* const host = memory_->host.get();
     std::byte* const device = memory_->device.data();
     const bool to_device = posed_.way == direction::to_device;
     if (to_device) {
-      wl::bench::fill_pattern_on_host(host, posed_.bytes, seed);
+      wl::bench::fill_pattern_on_host(host_, posed_.bytes, seed);
       WARPLADDER_TRY(cudaMemsetAsync(device, 0xff, posed_.bytes, stream));
     } else {
-      std::memset(host, 0xff, posed_.bytes);
+      std::memset(host_, 0xff, posed_.bytes);
       WARPLADDER_TRY(wl::bench::fill_pattern(device, posed_.bytes, seed, stream));
     }
     stream.synchronize();
     WARPLADDER_TRY(who.launch(posed_, stream, scratch));
     const std::size_t wrong = to_device ? wl::bench::count_wrong(device, posed_.bytes, seed, stream)
-                                        : wl::bench::count_wrong_on_host(host, posed_.bytes, seed);
+                                        : wl::bench::count_wrong_on_host(host_, posed_.bytes, seed);
     if (wrong != 0)
       throw std::runtime_error(
           fmt::format("{} is wrong in {} of {} bytes", who.name, wrong, posed_.bytes));
@@ -175,6 +171,7 @@ class staged_operands {
 
  private:
   std::shared_ptr<pageable_memory> memory_;
+  std::byte* host_;
   staged_problem posed_;
 };
 
@@ -220,33 +217,33 @@ std::shared_ptr<posed<pinned_problem>> pose(const pinned_problem& blank,
                                             const transfer_shape& shape) {
   const auto memory = arena::get();
   auto made = std::make_shared<posed<pinned_problem>>();
+  std::byte* const host = memory->host.data() + shape.offset;
+  std::byte* const device = memory->device.data();
+  const bool to_device = shape.way == direction::to_device;
   made->problem = blank;
-  made->problem.to = memory->device.data();
-  made->problem.from = memory->host.data();
-  if (blank.way == direction::to_host) {
-    made->problem.to = memory->host.data();
-    made->problem.from = memory->device.data();
-  }
-  made->problem.bytes = shape.bytes();
-  made->runs = {{0, 0, shape.bytes()}};
+  made->problem.to = to_device ? device : host;
+  made->problem.from = to_device ? host : device;
+  made->problem.bytes = std::size_t(shape.bytes());
+  made->runs = {{std::size_t(shape.offset), 0, made->problem.bytes}};
   return made;
 }
 
-/// Dense on the host; on the device, every other `width` bytes of a matrix.
+/// Dense on the host, with gaps on the device.
 std::shared_ptr<posed<rows_problem>> pose(const rows_problem& blank, const transfer_shape& shape) {
   const auto memory = arena::get();
   auto made = std::make_shared<posed<rows_problem>>();
   rows_problem& p = made->problem = blank;
-  const std::size_t width = shape.each, pitch = 2 * width;
-  p.rows = shape.count, p.width = width;
+  const auto width = std::size_t(shape.width), pitch = std::size_t(shape.pitch());
+  const auto offset = std::size_t(shape.offset);
+  p.rows = std::size_t(shape.count), p.width = width;
   p.to = memory->device.data(), p.to_pitch = pitch;
-  p.from = memory->host.data(), p.from_pitch = width;
-  if (p.way == direction::to_host) {
-    p.to = memory->host.data(), p.to_pitch = width;
+  p.from = memory->host.data() + offset, p.from_pitch = width;
+  if (shape.way == direction::to_host) {
+    p.to = memory->host.data() + offset, p.to_pitch = width;
     p.from = memory->device.data(), p.from_pitch = pitch;
   }
-  for (std::size_t row = 0; row < shape.count; ++row)
-    made->runs.push_back({row * width, row * pitch, width});
+  for (std::size_t row = 0; row < p.rows; ++row)
+    made->runs.push_back({offset + row * width, row * pitch, width});
   return made;
 }
 
@@ -255,19 +252,20 @@ std::shared_ptr<posed<batch_problem>> pose(const batch_problem& blank,
                                            const transfer_shape& shape) {
   const auto memory = arena::get();
   auto made = std::make_shared<posed<batch_problem>>();
-  const std::size_t apart = 2 * shape.each;
-  for (std::size_t i = 0; i < shape.count; ++i) {
-    const moved_run run{i * 7919 % shape.count * apart, i * apart, shape.each};
+  const auto count = std::size_t(shape.count), bytes = std::size_t(shape.width);
+  const std::size_t apart = 2 * bytes;
+  for (std::size_t i = 0; i < count; ++i) {
+    const moved_run run{std::size_t(shape.offset) + i * 7919 % count * apart, i * apart, bytes};
     std::byte* const host = memory->host.data() + run.host;
     std::byte* const device = memory->device.data() + run.device;
-    const bool to_device = blank.way == direction::to_device;
+    const bool to_device = shape.way == direction::to_device;
     made->runs.push_back(run);
     made->to.push_back(to_device ? device : host);
     made->from.push_back(to_device ? host : device);
-    made->bytes.push_back(shape.each);
+    made->bytes.push_back(bytes);
   }
   made->problem = blank;
-  made->problem.count = shape.count;
+  made->problem.count = count;
   made->problem.to = made->to.data();
   made->problem.from = made->from.data();
   made->problem.bytes = made->bytes.data();
@@ -325,49 +323,60 @@ class pinned_operands {
   std::shared_ptr<posed<Problem>> what_;
 };
 
-/// Copies by graphs are for what is so small that the host counts, and for what can be captured.
+/// What fits into the arena, on both sides. 7919 must be no factor of the count, or places
+/// coincide.
+bool fits(const transfer_shape& shape) {
+  const double apart =
+      shape.of == transfer_shape::kind::batch ? 2.0 * double(shape.width) : double(shape.pitch());
+  return double(shape.count) * apart + double(shape.offset) <= double(arena::bytes) &&
+         shape.count % 7919 != 0;
+}
+
 template <class Problem>
 void add_pinned(case_list& to, std::span<const wl::rung_entry<Problem>> ladder,
                 const transfer_shape& shape) {
-  if (2 * shape.bytes() > arena::bytes && shape.what != transfer_shape::kind::run) return;
-  if (shape.bytes() > arena::bytes) return;
+  if (!fits(shape)) {
+    fmt::print(stderr, "skipped: {} of page-locked memory (more than {} MiB are not measured)\n",
+               shape.name(), arena::bytes / mib);
+    return;
+  }
   std::vector<competitor<Problem>> all;
   for (const auto& rung : ladder) all.push_back(from_rung(rung));
   const std::vector vendors{all.front()};
-  for (const direction way : ways) {
-    Problem blank;
-    blank.way = way;
-    const auto what = pose(blank, shape);
-    job<Problem> at{.type = name(way), .shape = shape.name(), .blank = what->problem};
-    at.bytes = double(shape.bytes());
-    at.bound_seconds = [way, shape] { return engine_seconds(way, shape.bytes()); };
-    for (const auto& who : all) {
-      at.modes = {mode::stream};
-      const bool refuses_capture = who.name.starts_with("31") || who.name.starts_with("32");
-      if (!refuses_capture) at.modes.push_back(mode::graph);
-      to.add(who, vendors, at,
-             [what](std::size_t) { return std::make_shared<pinned_operands<Problem>>(what); });
-    }
+  Problem blank;
+  blank.way = shape.way;
+  const auto what = pose(blank, shape);
+  job<Problem> at{.type = "bytes", .shape = shape.name(), .blank = what->problem};
+  at.bytes = double(shape.bytes());
+  at.bound_seconds = [shape] { return engine_seconds(shape.way, std::size_t(shape.bytes())); };
+  for (const auto& who : all) {
+    at.modes = {mode::stream};
+    const bool refuses_capture = who.name.starts_with("31") || who.name.starts_with("32");
+    if (!refuses_capture) at.modes.push_back(mode::graph);
+    to.add(who, vendors, at,
+           [what](std::size_t) { return std::make_shared<pinned_operands<Problem>>(what); });
   }
 }
 
-void add_staged(case_list& to, const transfer_shape& shape, bool front_door_alone) {
+void add_staged(case_list& to, const transfer_shape& shape) {
+  // Beyond, seconds per batch that say nothing new.
+  const bool copier_alone = shape.bytes() > std::int64_t(1024 * mib);
   lent_to_rungs& lent = lent_to_rungs::get();
-  for (const direction way : ways) {
-    job<staged_problem> at{.type = name(way), .shape = shape.name(), .blank = {}};
-    at.blank.bytes = shape.bytes();
-    at.blank.way = way;
-    at.blank.lent = lent.ring.view();
-    at.blank.threads = lent.copier.chosen().threads;
-    at.blank.copier = &lent.copier;
-    at.bytes = double(shape.bytes());
-    at.modes = {mode::stream};
-    at.bound_seconds = [way, shape] { return engine_seconds(way, shape.bytes()); };
-    for (const auto& rung : wl::tables::staged_rungs()) {
-      if (front_door_alone && rung.info.step != 5) continue;
-      to.add(with_arrival(from_rung(rung)), {vendor()}, at,
-             [blank = at.blank](std::size_t) { return std::make_shared<staged_operands>(blank); });
-    }
+  job<staged_problem> at{.type = "bytes", .shape = shape.name(), .blank = {}};
+  at.blank.bytes = std::size_t(shape.bytes());
+  at.blank.way = shape.way;
+  at.blank.lent = lent.ring.view();
+  at.blank.threads = lent.copier.chosen().threads;
+  at.blank.copier = &lent.copier;
+  at.bytes = double(shape.bytes());
+  at.modes = {mode::stream};
+  at.bound_seconds = [shape] { return engine_seconds(shape.way, std::size_t(shape.bytes())); };
+  for (const auto& rung : wl::tables::staged_rungs()) {
+    if (copier_alone && rung.info.step != 5) continue;
+    to.add(with_arrival(from_rung(rung)), {vendor()}, at,
+           [blank = at.blank, offset = std::size_t(shape.offset)](std::size_t) {
+             return std::make_shared<staged_operands>(blank, offset);
+           });
   }
 }
 
@@ -376,20 +385,26 @@ std::vector<wl::bench::bench_case> cases(const options& wanted, const ceilings&)
   case_list list("transfer", wanted, largest_graph);
   const char* const suite =
       wanted.is_full() ? "4KiB 16KiB 64KiB 256KiB 1MiB 4MiB 16MiB 64MiB 256MiB 1GiB 4GiB "
-                         "65536x64B 16384x256B 4096x1KiB 1024x4KiB 256x16KiB 64x64KiB "
-                         "64of4KiB 1024of256B 1024of1KiB 1024of4KiB 1024of16KiB 1024of64KiB"
-                       : "64KiB 16MiB 256MiB 4096x1KiB 1024of4KiB";
+                         "65536x64+64 16384x256+256 4096x1KiB+1024 1024x4KiB+4096 64x64KiB+65536 "
+                         "64of4KiB 1024of256 1024of1KiB 1024of4KiB 1024of16KiB 1024of64KiB"
+                       : "64KiB 16MiB 256MiB 4096x1KiB+1024 1024of4KiB";
+  std::vector<transfer_shape> shapes;
   for (const std::string& size : wl::bench::sizes_or(wanted, suite)) {
-    const transfer_shape shape = wl::bench::parse_transfer_shape(size);
-    switch (shape.what) {
-      case transfer_shape::kind::run:
-        add_staged(list, shape, shape.bytes() > 1024 * mib);
+    shapes.push_back(wl::bench::parse_transfer_shape(size));
+    if (!wanted.sizes.empty()) continue;  // the user says which way
+    shapes.push_back(shapes.back());
+    shapes.back().way = direction::to_host;
+  }
+  for (const transfer_shape& shape : shapes) {
+    switch (shape.of) {
+      case transfer_shape::kind::one_piece:
+        add_staged(list, shape);
         add_pinned<pinned_problem>(list, wl::tables::pinned_rungs(), shape);
         break;
       case transfer_shape::kind::rows:
         add_pinned<rows_problem>(list, wl::tables::rows_rungs(), shape);
         break;
-      case transfer_shape::kind::pieces:
+      case transfer_shape::kind::batch:
         add_pinned<batch_problem>(list, wl::tables::batch_rungs(), shape);
         break;
     }
@@ -417,8 +432,8 @@ int main(int argc, char** argv) {
        .help = {.sizes = wl::bench::transfer_shape_help,
                 .front_doors = "`standing_threads` is the copier with the options that it chooses",
                 .examples = R"(  transfer_bench                                  the quick suite
-  transfer_bench --sizes=64KiB,1GiB --rungs=standing_threads
-  transfer_bench --sizes=4096x1KiB,1024of4KiB --modes=stream,graph
+  transfer_bench --sizes=64KiB,1GiB,1GiB:out --rungs=standing_threads
+  transfer_bench --sizes=4096x1KiB+1024,1024of4KiB --modes=stream,graph
   transfer_bench --suite=full --benchmark_out=results.json
 )",
                 .vendor = "cudaMemcpy, or the lowest rung",

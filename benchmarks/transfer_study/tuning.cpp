@@ -37,7 +37,8 @@ ordered_json facts_of(const copier_options& made) {
           {"streaming", made.stores == stores::streaming},
           {"streams", made.streams},
           {"chunks_per_thread", made.chunks_per_thread},
-          {"smallest_piece", made.smallest_piece}};
+          {"smallest_piece", made.smallest_piece},
+          {"pieces_per_thread", made.pieces_per_thread}};
 }
 
 void add(table& to, transfer_lab& lab, const copier_options& wanted,
