@@ -379,8 +379,20 @@ cudaError_t cudaFree(void* pointer) {
   return noted(released != cudaSuccess ? released : pending);
 }
 
-cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) {
-  return noted(simt::allocate_device(pointer, bytes));
+cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t stream) {
+  const cudaError_t error = simt::allocate_device(pointer, bytes);
+  if (error != cudaSuccess || bytes == 0 || simt::is_capturing(stream)) return noted(error);
+  if (!simt::current_options().poison_global) return cudaSuccess;
+  // What other streams have written before this one comes here is lost.
+  const cudaError_t submitted = simt::submit(stream, {[memory = *pointer, bytes] {
+                                               std::memset(memory, 0xFF, bytes);
+                                               return cudaSuccess;
+                                             }});
+  if (submitted != cudaSuccess) {
+    simt::release_device(*pointer, simt::release::at_once);
+    *pointer = nullptr;
+  }
+  return noted(submitted);
 }
 
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {

@@ -27,6 +27,7 @@ constexpr specimen specimens[] = {
     WARPLADDER_SPECIMEN(pinned_output_read_too_early),
     WARPLADDER_SPECIMEN(synchronizes_the_wrong_stream),
     WARPLADDER_SPECIMEN(freed_in_another_stream),
+    WARPLADDER_SPECIMEN(allocated_in_another_stream),
     WARPLADDER_SPECIMEN(default_stream_in_the_middle),
     WARPLADDER_SPECIMEN(memset_taken_for_synchronous),
     WARPLADDER_SPECIMEN(event_recorded_too_early),

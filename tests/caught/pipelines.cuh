@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sixteen ways to get streams wrong. Each function is a small pipeline, right when `right`, and
+// Seventeen ways to get streams wrong. Each function is a small pipeline, right when `right`, and
 // with a single mistake otherwise. All of them work most of the time, on most machines: whoever is
 // usually early enough is right by luck. caught_pipelines_test.cu runs them in orders without luck.
 //
@@ -226,6 +226,28 @@ inline std::vector<int> freed_in_another_stream(bool right) {
     if (right) w.work.wait(w.returned[chunk]);
     WARPLADDER_TRY(cudaFreeAsync(results, w.work));
   }
+  return w.collect_all();
+}
+
+/// The other end of it: memory from cudaMallocAsync may be used when its stream has come there, for
+/// another may still be using it. The copy up knows nothing of that stream.
+inline std::vector<int> allocated_in_another_stream(bool right) {
+  workshop w;
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    int* input = nullptr;
+    WARPLADDER_TRY(cudaMallocAsync(&input, items * sizeof(int), w.work));
+    w.work.record(w.computed[chunk]);
+    if (right) w.up.wait(w.computed[chunk]);
+    copy_async(std::span<int>(input, items), w.slot(w.host_in, chunk), w.up);
+    w.up.record(w.copied[chunk]);
+    w.work.wait(w.copied[chunk]);
+    WARPLADDER_TRY(launch_kernel(triple_plus_one<int>,
+                                 {.grid = 1, .block = items, .stream = w.work}, input,
+                                 w.slot(w.device_out, chunk).data()));
+    WARPLADDER_TRY(cudaFreeAsync(input, w.work));
+    w.copy_down(chunk, chunk, w.work);
+  }
+  w.work.synchronize();
   return w.collect_all();
 }
 
