@@ -5,7 +5,8 @@
 Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>_bench writes them
        benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
                                     reduce_accuracy.json, launch_overheads.json,
-                                    grid_sync_study.json, launch_shapes.json
+                                    grid_sync_study.json, launch_shapes.json, pipeline_study.json,
+                                    transfer_study.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -37,6 +38,18 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   grid_sync/crossovers, grid_sync/answer                     microseconds per barrier
   solver/ladder SHAPE STEPS, solver/rung RUNG                microseconds per step or iteration
   solver/front_door jacobi|conjugate_gradient                a row per size, in a stream and a graph
+  pipeline/ladder SIZE STEPS        a row per rung, in shares of the bound, for three kernels
+  pipeline/rung RUNG, pipeline/answer SIZE                   SIZE like 1GiB
+  pipeline/engines, pipeline/rates, pipeline/advice, pipeline/sweep low|medium|high ring|depth_first,
+  pipeline/mistakes, pipeline/queues                         what pipeline_study has measured
+  transfer/ladder SIZE[/MODE] STEPS, transfer/rung RUNG [SIZE[/MODE]...]
+                                    both ways beside each other; SIZE like 16MiB, 4096x1KiB+1024
+                                    (rows) or 1024of4KiB (pieces)
+  transfer/copier_answer            the copier against cudaMemcpy, in words
+  transfer/kinds WAY, transfer/host_blocked SIZE, transfer/costs, transfer/break_even WAY,
+  transfer/answer, transfer/cpu, transfer/overlap SIZE, transfer/rows WAY, transfer/pieces WAY COUNT,
+  transfer/tuning WAY SIZE, transfer/ring WAY SIZE, transfer/small WAY, transfer/peers,
+  transfer/host                     what transfer_study has measured; a WAY is H2D or D2H
   grid_sync/soak, grid_sync/parts, grid_sync/stragglers, grid_sync/oversubscription
                                                              what grid_sync_study has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
@@ -49,6 +62,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
                                     rowwise_columns, launch_blocks, launch_work,
                                     launch_concurrency, launch_graphs,
                                     grid_sync_cost, grid_sync_waits,
+                                    pipeline_timelines, pipeline_sweep,
+                                    transfer_kinds, transfer_copier, transfer_break_even,
                                     solver_jacobi or solver_cg
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
@@ -65,7 +80,8 @@ import re
 import sys
 
 from render import (arrays, counters, gemm_studies, grid_sync, ladders,  # noqa: F401
-                    launch_overheads, launch_shapes, memory_study, solver)
+                    launch_overheads, launch_shapes, memory_study, pipeline, solver,
+                    transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

@@ -40,6 +40,8 @@ TOPICS = {
          "copy_2d": "the front door: any element type, any legal problem"},
         {"0": "cuBLAS", "1": "cudaMemcpy", "2": "rung 20", "3": "rung 30",
          "transpose": "cuBLAS", "copy_2d": "cudaMemcpy"}),
+    "pipeline": Topic(r"\d+[KMG]iB:(low|medium|high)", "1GiB:low", [], {}, {"": "rung 00"},
+                      is_latency=True),
     "reduce": Topic(
         r"\d+(@\d+)?|\d+x\d+(:columns)?", "268435456",
         ["65536", "4194304", "16777216", "268435456", "1073741824"],
@@ -56,6 +58,10 @@ TOPICS = {
          "rmsnorm": "the front door: any length and alignment"},
         {"0": "rung 01", "1": "rung 11", "softmax": "rung 01", "layernorm": "rung 11",
          "rmsnorm": "rung 11"}),
+    "transfer": Topic(
+        r"(\d+(x|of))?\d+([KMG]iB)?(\+\d+)?(@\d+)?(:out)?", "16MiB", [], {},
+        {"0": "cudaMemcpy", "1": "rung 10", "2": "rung 20", "3": "rung 30"}, is_latency=True,
+        usual_type="bytes"),
     "solver": Topic(
         r"\d+x\d+", "1024x1024", [],
         {"jacobi": "the front door: on chip where it fits, any size",
@@ -100,6 +106,8 @@ class Gpu:
     grid_sync_study: dict | None = None
     launch_overheads: dict | None = None
     launch_shapes: dict | None = None
+    pipeline_study: dict | None = None
+    transfer_study: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
         return self.cases.get((topic, rung, shape, mode))
@@ -138,7 +146,8 @@ def add_cases(gpu, path):
 # Results that are not cases: the file, and the attribute of Gpu.
 STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
            "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads",
-           "launch_shapes": "launch_shapes",
+           "launch_shapes": "launch_shapes", "pipeline_study": "pipeline_study",
+           "transfer_study": "transfer_study",
            "grid_sync_study": "grid_sync_study"}
 
 

@@ -114,6 +114,21 @@ CHINESE = {
     "worst of the sweep, x best": "扫描最差 / 最优",
     "µs per step": "µs/步", "µs per iteration": "µs/迭代", "x relaunch": "相对逐步启动",
     "on chip": "全在片上",
+    "kernel: low": "轻 kernel", "kernel: medium": "中 kernel", "kernel: high": "重 kernel",
+    "low": "轻", "medium": "中", "high": "重", "% of bound": "占上限", "job": "任务", "bound": "上限",
+    "x rung 00": "相对 00 阶", "multiply-adds per element": "每元素乘加次数", "copy in": "拷入",
+    "copy out": "拷出", "both copies at once": "双向同时", "kernel alone": "只有 kernel",
+    "copies in, GB/s": "拷入（GB/s）", "copies out, GB/s": "拷出（GB/s）",
+    "both at once, GB/s": "双向同时（GB/s）", "each copy, µs": "每次拷贝（µs）",
+    "each launch, µs": "每次启动（µs）", "each chunk for the host, µs": "主机每块（µs）",
+    "advised: chunk × slots": "建议：块 × 槽", "chunk": "块", "predicted": "预测",
+    "measured": "实测", "measured again": "复测", "{} each way": "进、出各 {}",
+    "best / advised": "最优 / 建议", "slots": "槽数", "program": "写法", "hardware queues": "硬件队列数",
+    "pinned memory, four streams": "锁页内存，四条流",
+    "kernels in the default stream": "kernel 放进默认流",
+    "cudaStreamSynchronize after every chunk": "每块之后 cudaStreamSynchronize",
+    "cudaMalloc and cudaFree for every chunk": "每块 cudaMalloc/cudaFree",
+    "pageable memory": "可分页内存", "{}: {} instead of {}, {} of the bound": "{}：{}（原 {}），达上限的 {}",
     "removed": "删除", "weakened": "放宽", "redundant": "多余", "survives": "存活",
 }  # fmt: skip
 
@@ -171,6 +186,8 @@ def pretty_shape(shape, mode="stream"):
         text = shape.replace("x", " × ").replace(" × b", " × batch ").replace(":", ", ")
         text = re.sub(r"\+(\d+)", r", gaps of \1", text)
         text = re.sub(r"@(\d+)", r", `in` \1 off", text)
+    elif match := re.fullmatch(r"(\d+)([KMG]iB):(\w+)", shape):
+        text = f"{match[1]} {match[2]} each way, kernel {match[3]}"
     else:
         count, unit = items(shape)
         text = f"{count:,} {unit}".replace(",", " ")
