@@ -246,6 +246,35 @@ TEST_F(pipeline_run, sizes_that_change_between_stages_and_chunks) {
   });
 }
 
+TEST_F(pipeline_run, stages_in_place_wherever_they_stand) {
+  stage scramble_here = scrambling();
+  scramble_here.in_place = true;
+  scramble_here.enqueue = [enqueue = scramble_here.enqueue](auto in, auto out, const chunk& c,
+                                                            stream_view on) {
+    EXPECT_EQ(in.data(), out.data());
+    return enqueue(in, out, c, on);
+  };
+  for_each_stream_schedule(sanitized ? 1 : 3, [&](const std::string& schedule) {
+    SCOPED_TRACE(schedule);
+    const stream on;
+    const bytes in = random_bytes(3001), once = scrambled(in), twice = scrambled(once);
+    for (const auto& [stages, expected] : {std::pair{std::vector{scramble_here}, once},
+                                           {{scramble_here, scramble_here}, in},
+                                           {{scrambling(), scramble_here}, in},
+                                           {{scramble_here, scrambling()}, in},
+                                           {{scramble_here, scrambling(), scramble_here}, once},
+                                           {{scrambling(), scramble_here, scrambling()}, once}}) {
+      bytes out;
+      pipeline::run(stages, filling(in), appending_to(out), on, {.chunk_bytes = 512, .slots = 3});
+      EXPECT_EQ(out, expected);
+    }
+    EXPECT_EQ(twice, in);  // exclusive or
+  });
+  stage grows = widening();
+  grows.in_place = true;
+  EXPECT_THROW(runner({grows}, {}), std::invalid_argument);
+}
+
 TEST_F(pipeline_run, no_stage_copies_and_pageable_memory_is_staged) {
   const stream on;
   const bytes in = random_bytes(3000);

@@ -76,6 +76,8 @@ struct stage {
   /// Bytes that leave for so many that enter, known without looking at them, and never fewer for
   /// more. Empty: as many as enter.
   std::function<std::size_t(std::size_t)> output_bytes = {};
+  /// Works in the memory of its input, so that `out` is `in`: less memory, and as many bytes.
+  bool in_place = false;
 };
 
 /// Where chunks come from: one of three ways, called by the thread that called run() for chunk
@@ -250,7 +252,7 @@ class runner {
   stream copy_in_, compute_, copy_out_;
   event begun_;
   std::vector<std::size_t> capacity_;  // bytes that enter stage i at most; and that leave
-  std::vector<device_buffer<std::byte>> between_;  // what stage i leaves to stage i + 1
+  std::vector<device_buffer<std::byte>> between_;  // what stage i leaves to the next, if not in out
   std::vector<slot> slots_;
 
   // Of the run that is going on. The thread that runs writes these...
@@ -374,18 +376,22 @@ inline advice choose(const std::vector<stage>& stages, const options& how, int h
       how.chunk_bytes != 0
           ? how.chunk_bytes
           : (std::size_t{1} << 20) / how.granularity * how.granularity + how.granularity;
-  // Bytes per byte of input: what leaves, and what lies in every slot and between the stages.
+  // Bytes per byte of input: what leaves, and what lies in every slot and once between stages.
   std::size_t bytes = sample, between = 0;
+  bool is_elsewhere = false;  // than in the memory of the input
   for (const stage& each : stages) {
-    between += bytes;
+    if (each.in_place) continue;
+    if (is_elsewhere) between += bytes;
     bytes = leaving(each, bytes);
+    is_elsewhere = true;
   }
   const double output = double(bytes) / double(sample);
-  const double once = double(between - std::min(between, sample)) / double(sample);
+  const double once = double(between) / double(sample);
+  const double in_slot = 1 + (is_elsewhere ? output : 0);
 
   // No more slots than there is memory for when chunks are as small as they can be.
   const double least = double(how.granularity);
-  const double fitting = (double(how.memory_bytes) - once * least) / ((1 + output) * least);
+  const double fitting = (double(how.memory_bytes) - once * least) / (in_slot * least);
   const int most = how.slots != 0 ? int(how.slots) : int(std::clamp(fitting, 1.0, 8.0));
   const int on_device = std::max(1, most - held_by_host);
   const std::size_t total_output = std::size_t(output * double(total));
@@ -397,7 +403,7 @@ inline advice choose(const std::vector<stage>& stages, const options& how, int h
   } else {
     made = advise(how.rates, total, total_output,
                   {.granularity = how.granularity,
-                   .largest = std::size_t(double(how.memory_bytes) / (most * (1 + output) + once)),
+                   .largest = std::size_t(double(how.memory_bytes) / (most * in_slot + once)),
                    .max_slots = on_device});
   }
   made.slots = how.slots != 0 ? most : std::min(most, made.slots + held_by_host);
@@ -418,16 +424,22 @@ inline runner::runner(std::vector<stage> stages, const options& how, pinned_slot
   WARPLADDER_TRY(cudaGetDevice(&device_));
   const advice chosen = detail::choose(stages_, how, int(pinned.input) + int(pinned.output));
   capacity_.push_back(chosen.chunk_bytes);
+  const auto last = std::find_if(stages_.rbegin(), stages_.rend(),
+                                 [](const stage& each) { return !each.in_place; });
   for (const stage& each : stages_) {
     if (!each.enqueue)
       throw std::invalid_argument("pipeline: stage " + each.name + " does nothing");
+    if (each.in_place && each.output_bytes)
+      throw std::invalid_argument("pipeline: stage " + each.name +
+                                  " is in place and changes sizes");
     capacity_.push_back(detail::leaving(each, capacity_.back()));
+    const bool is_between = !each.in_place && &each != &*last;
+    between_.emplace_back(is_between ? capacity_.back() : 0);
   }
-  for (std::size_t i = 1; i < stages_.size(); ++i) between_.emplace_back(capacity_[i]);
   for (int i = 0; i < chosen.slots; ++i) {
     slot& made = slots_.emplace_back();
     made.in = device_buffer<std::byte>(capacity_.front());
-    if (!stages_.empty()) made.out = device_buffer<std::byte>(capacity_.back());
+    if (last != stages_.rend()) made.out = device_buffer<std::byte>(capacity_.back());
     if (pinned.input) made.pinned_in = pinned_buffer<std::byte>(capacity_.front());
     if (pinned.output) made.pinned_out = pinned_buffer<std::byte>(capacity_.back());
   }
@@ -548,9 +560,11 @@ inline bool runner::submit(const source& from, const sink& to, std::string& wher
   compute_.wait(s.copied_in);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     where = stages_[i].name;
-    const bool last = i + 1 == stages_.size();
-    const std::span<std::byte> out =
-        (last ? s.out : between_[i]).view().first(detail::leaving(stages_[i], data.size()));
+    std::span<std::byte> out = data;
+    if (!stages_[i].in_place) {
+      const auto& memory = between_[i].size() != 0 ? between_[i] : s.out;
+      out = memory.view().first(detail::leaving(stages_[i], data.size()));
+    }
     const cudaError_t returned = stages_[i].enqueue(data, out, next, compute_);
     WARPLADDER_TRY(returned);
     data = out;
