@@ -18,6 +18,7 @@ cudaError_t enqueue_ring(const problem& p, std::int64_t slots, const Next& next,
   enqueuer work(p, stream, workspace);
   work.fork(3);
   const cudaStream_t in = work.lane(0), compute = work.lane(1), out = work.lane(2);
+  // [the ring]
   piece chunk{.index = 0, .begin = 0, .n = 0};
   for (; chunk.begin < p.n; chunk.begin += chunk.n, ++chunk.index) {
     chunk.n = next(chunk.begin);
@@ -30,6 +31,7 @@ cudaError_t enqueue_ring(const problem& p, std::int64_t slots, const Next& next,
     work.copy_out(chunk, slot, out);
     work.free_slot(slot, out);
   }
+  // [/the ring]
   return work.join();
 }
 
