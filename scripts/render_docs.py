@@ -6,7 +6,7 @@ Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>
        benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
                                     reduce_accuracy.json, launch_overheads.json,
                                     grid_sync_study.json, launch_shapes.json, pipeline_study.json,
-                                    transfer_study.json
+                                    transfer_study.json, schedule_study.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -52,6 +52,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   transfer/host                     what transfer_study has measured; a WAY is H2D or D2H
   grid_sync/soak, grid_sync/parts, grid_sync/stragglers, grid_sync/oversubscription
                                                              what grid_sync_study has measured
+  schedule/tasks, schedule/policies TASK, schedule/run POLICY alone|noise, schedule/host,
+  schedule/twice, schedule/replays, schedule/answer          what schedule_study has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
   launch_shapes/answer, launch_shapes/registers, launch_shapes/shared
                                     what launch_shapes has measured; a KERNEL is one of
@@ -64,6 +66,7 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
                                     grid_sync_cost, grid_sync_waits,
                                     pipeline_timelines, pipeline_sweep,
                                     transfer_kinds, transfer_copier, transfer_break_even,
+                                    schedule_response, schedule_timeline,
                                     solver_jacobi or solver_cg
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
@@ -80,8 +83,8 @@ import re
 import sys
 
 from render import (arrays, counters, gemm_studies, grid_sync, ladders,  # noqa: F401
-                    launch_overheads, launch_shapes, memory_study, pipeline, solver,
-                    transfer)
+                    launch_overheads, launch_shapes, memory_study, pipeline, schedule,
+                    solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

@@ -106,6 +106,7 @@ class Gpu:
     grid_sync_study: dict | None = None
     launch_overheads: dict | None = None
     launch_shapes: dict | None = None
+    schedule_study: dict | None = None
     pipeline_study: dict | None = None
     transfer_study: dict | None = None
 
