@@ -2,11 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <size_text.hpp>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <warpladder/transfer/problem.hpp>
 
 namespace warpladder::bench {
@@ -46,14 +44,13 @@ struct transfer_shape {
 };
 
 inline constexpr const char* transfer_shape_help =
-    "BYTES (also 64KiB, 64MiB, 1GiB), ROWSxBYTES with +GAP for rows that far apart on the device, "
-    "or "
+    "BYTES (64KiB, 64MiB, 1GiB), ROWSxBYTES with +GAP for rows that far apart on the device, or "
     "COUNTofBYTES; then @OFFSET for memory of the host that is not aligned, and :out for copies to "
     "the host (64MiB:out, 4096x100+28, 1000of256@1)";
 
 /// Throws std::invalid_argument with a sentence that says what to write instead.
 inline transfer_shape parse_transfer_shape(std::string_view text) {
-  size_text size(text, transfer_shape_help, std::int64_t{1} << 40);
+  size_text size(text, transfer_shape_help, std::int64_t{1} << 32);
   const auto scale = [&](std::int64_t number) {
     if (size.has("KiB")) return number << 10;
     if (size.has("MiB")) return number << 20;

@@ -46,6 +46,7 @@ void add_reduce_rungs(std::vector<runnable_rung>& to);
 void add_scan_rungs(std::vector<runnable_rung>& to);
 void add_rowwise_rungs(std::vector<runnable_rung>& to);
 void add_solver_rungs(std::vector<runnable_rung>& to);
+void add_transfer_rungs(std::vector<runnable_rung>& to);
 
 /// Device memory for reports to call by name; nothing on backends that do not trace.
 void name_buffer(const void* device_pointer, const std::string& name);

@@ -18,11 +18,12 @@ topic reduce_topic();
 topic scan_topic();
 topic rowwise_topic();
 topic solver_topic();
+topic transfer_topic();
 
 const std::vector<topic>& topics() {
   static const std::vector<topic> all{gemm_topic(),     grid_sync_topic(), memory_topic(),
                                       pipeline_topic(), reduce_topic(),    scan_topic(),
-                                      rowwise_topic(),  solver_topic()};
+                                      rowwise_topic(),  solver_topic(),    transfer_topic()};
   return all;
 }
 
