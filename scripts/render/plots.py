@@ -573,6 +573,137 @@ def draw_solver(pyplot, data):
     return figure
 
 
+TRANSFER_KINDS = {
+    "pageable, cudaMemcpy": ("#cc6677", "-"), "pageable, staged copier": ("#4477aa", "-"),
+    "pinned, cudaMemcpyAsync": ("#222222", "-"), "write-combined, cudaMemcpyAsync": ("#999933", "--"),
+    "pinned, copied by a kernel": ("#228833", "-"), "managed, cudaMemPrefetchAsync": ("#ee8866", "-"),
+    "managed, touched by a kernel": ("#ee8866", "--"), "managed, touched by the CPU": ("#ee8866", ":"),
+}  # fmt: skip
+
+
+def transfer_kinds_data(gpu, rungs):
+    """GB/s over bytes, a line per kind of memory and way to copy."""
+    del rungs
+    if not gpu.transfer_study or "kinds" not in gpu.transfer_study:
+        return None
+    rows = gpu.transfer_study["kinds"]["rows"]
+    lines = {way: {what: sorted((row["bytes"], row["gbps"]) for row in rows
+                                if (row["direction"], row["what"]) == (way, what))
+                   for what in TRANSFER_KINDS} for way in ("H2D", "D2H")}
+    return {"gpu": gpu.transfer_study["context"]["gpu"],
+            "lines": {way: {what: points for what, points in of_way.items() if points}
+                      for way, of_way in lines.items()}}
+
+
+def bytes_axis(axes, sizes):
+    names = {12: "4 KiB", 16: "64 KiB", 20: "1 MiB", 24: "16 MiB", 28: "256 MiB", 32: "4 GiB"}
+    axes.set_xscale("log", base=2)
+    ticks = [power for power in names if min(sizes) <= 2**power <= max(sizes)]
+    axes.set_xticks([2**power for power in ticks], [names[power] for power in ticks], fontsize=7)
+    axes.minorticks_off()
+
+
+def draw_transfer_kinds(pyplot, data):
+    figure, both = pyplot.subplots(1, 2, figsize=(9, 4.4), sharey=True)
+    for axes, (way, lines) in zip(both, data["lines"].items()):
+        for what, points in lines.items():
+            color, style = TRANSFER_KINDS[what]
+            axes.plot(*zip(*points), marker="o", markersize=3, color=color, linestyle=style,
+                      label=what)
+        bytes_axis(axes, [size for points in lines.values() for size, _ in points])
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.set_title(way, fontsize=9)
+    both[0].set_ylabel("GB/s")
+    labels = {}
+    for axes in both:
+        labels.update({text: handle for handle, text in zip(*axes.get_legend_handles_labels())})
+    figure.legend(labels.values(), labels.keys(), loc="lower center", ncol=3, fontsize=7,
+                  frameon=False)
+    figure.subplots_adjust(bottom=0.24)
+    figure.suptitle(f"from the call until everything has arrived, {data['gpu']}", fontsize=10)
+    return figure
+
+
+def transfer_copier_data(gpu, rungs):
+    """The copier and what it is compared with over bytes, paired in one process."""
+    del rungs
+    lines, context = {}, None
+    for way, suffix in (("H2D", ""), ("D2H", ":out")):
+        cases = [case for case in gpu.cases_of("05_standing_threads", "transfer")
+                 if case.shape.endswith(":out") == bool(suffix) and "@" not in case.shape]
+        if not cases:
+            return None
+        context = cases[0].context
+        units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+        rows = []
+        for case in cases:
+            count, unit = re.match(r"(\d+)([KMG]iB)?", case.shape).groups()
+            size = int(count) * units[unit or ""]
+            rows.append((size, size / case["median_us"] * 1e-3, size / case["vendor_us"] * 1e-3,
+                         size / case["bound_us"] * 1e-3))
+        lines[way] = sorted(rows)
+    return {"gpu": context["gpu"], "lines": lines}
+
+
+def draw_transfer_copier(pyplot, data):
+    figure, both = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True)
+    looks = (("pageable, copier", "#4477aa"), ("pageable, cudaMemcpy", "#cc6677"),
+             ("pinned, back to back", "#222222"))
+    for axes, (way, rows) in zip(both, data["lines"].items()):
+        sizes, *rates = zip(*rows)
+        for (label, color), values in zip(looks, rates):
+            axes.plot(sizes, values, marker="o", markersize=3.5, color=color, label=label)
+        bytes_axis(axes, sizes)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.set_title(way, fontsize=9)
+    both[0].set_ylabel("GB/s")
+    both[0].legend(loc="upper left", fontsize=8, frameon=False)
+    figure.suptitle(f"warpladder::transfer::copier, {data['gpu']}", fontsize=10)
+    return figure
+
+
+def break_even_data(gpu, rungs):
+    """What page-locking costs over bytes, and after how many copies it has paid."""
+    del rungs
+    if not gpu.transfer_study or "costs" not in gpu.transfer_study:
+        return None
+    costs = gpu.transfer_study["costs"]
+    prices = {}
+    for row in costs["prices"]:
+        prices.setdefault(row["what"].split(";")[0], []).append(
+            (row["bytes"], row["get"]["us"] + row["give_back"]["us"]))
+    keys = {"allocate_for_pageable": "cudaMallocHost, against cudaMemcpy",
+            "register_for_pageable": "cudaHostRegister, against cudaMemcpy",
+            "allocate_for_staged": "cudaMallocHost, against the copier",
+            "register_for_staged": "cudaHostRegister, against the copier"}
+    paid = {label: sorted((row["bytes"], row[key]) for row in costs["break_even"]
+                          if row["direction"] == "H2D" and row[key] is not None)
+            for key, label in keys.items()}
+    return {"gpu": gpu.transfer_study["context"]["gpu"], "prices": prices,
+            "paid": {label: points for label, points in paid.items() if points}}
+
+
+def draw_break_even(pyplot, data):
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4))
+    for what, points in data["prices"].items():
+        left.plot(*zip(*sorted(points)), marker="o", markersize=3, label=what)
+    left.set_ylabel("µs, to get it and to give it back")
+    for index, (label, points) in enumerate(data["paid"].items()):
+        right.plot(*zip(*points), marker="o", markersize=3, label=label,
+                   color=("#cc6677", "#4477aa")[index % 2], linestyle=("-", "--")[index // 2])
+    right.set_ylabel("copies to the device until it has paid")
+    for axes, of in ((left, data["prices"]), (right, data["paid"])):
+        bytes_axis(axes, [size for points in of.values() for size, _ in points])
+        axes.set_yscale("log")
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.legend(fontsize=7, frameon=False)
+    figure.suptitle(data["gpu"], fontsize=10)
+    figure.subplots_adjust(wspace=0.3)
+    return figure
+
+
 @dataclasses.dataclass
 class Plot:
     caption: str
@@ -615,6 +746,12 @@ PLOTS = {
     "solver_cg": Plot("Microseconds per iteration of conjugate gradients over the size",
                       solver_data("an iteration of conjugate gradients", "1", "cg_iterations"),
                       draw_solver),
+    "transfer_kinds": Plot("GB/s over bytes, for every kind of memory", transfer_kinds_data,
+                           draw_transfer_kinds),
+    "transfer_copier": Plot("The copier against cudaMemcpy and page-locked memory over bytes",
+                            transfer_copier_data, draw_transfer_copier),
+    "transfer_break_even": Plot("What page-locking costs, and after how many copies it has paid",
+                                break_even_data, draw_break_even),
     "launch_blocks": Plot("Time over threads per block, with the occupancy that the API reports",
                           launch_blocks_data, draw_launch_blocks),
     "launch_work": Plot("Time over elements per thread", launch_work_data, draw_launch_work),
