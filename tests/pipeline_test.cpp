@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -464,6 +465,120 @@ TEST(pipeline_problem, too_few_lanes_are_not_supported) {
   }
   EXPECT_THROW(lanes(0), std::invalid_argument);
   EXPECT_THROW(lanes(9), std::invalid_argument);
+}
+
+// ---- The advisor
+// ---------------------------------------------------------------------------------
+
+using pipeline::advice, pipeline::advise, pipeline::chunk_limits, pipeline::predict;
+
+/// About an H100 on PCIe 5, with a kernel of so many seconds for 1 GiB.
+engine_rates usual_rates(double kernel_seconds) {
+  return {.h2d_bytes_per_second = 55e9,
+          .d2h_bytes_per_second = 55e9,
+          .both_bytes_per_second = 85e9,
+          .kernel_seconds_per_byte = kernel_seconds / double(1 << 30)};
+}
+
+TEST(pipeline_advisor, refuses_rates_that_say_nothing) {
+  EXPECT_EQ(explain_invalid(usual_rates(0)), "");
+  const auto says = [](auto edit, const std::string& word) {
+    engine_rates r = usual_rates(1e-3);
+    edit(r);
+    EXPECT_NE(explain_invalid(r).find(word), std::string::npos) << word;
+    EXPECT_THROW(advise(r, 1 << 20, 1 << 20), std::invalid_argument);
+  };
+  const double nan = std::nan("");
+  for (const double bad : {0.0, -1.0, nan, std::numeric_limits<double>::infinity()}) {
+    says([&](engine_rates& r) { r.h2d_bytes_per_second = bad; }, "to the device");
+    says([&](engine_rates& r) { r.d2h_bytes_per_second = bad; }, "from the device");
+    says([&](engine_rates& r) { r.both_bytes_per_second = bad; }, "both");
+  }
+  for (const double bad : {-1e-9, nan}) {
+    says([&](engine_rates& r) { r.kernel_seconds_per_byte = bad; }, "kernel");
+    says([&](engine_rates& r) { r.copy_seconds = bad; }, "fixed cost");
+    says([&](engine_rates& r) { r.kernel_seconds = bad; }, "fixed cost");
+    says([&](engine_rates& r) { r.host_seconds = bad; }, "fixed cost");
+  }
+  EXPECT_THROW(advise(usual_rates(0), 0, 1 << 20), std::invalid_argument);
+  EXPECT_THROW(advise(usual_rates(0), 100, 100, {.granularity = 0}), std::invalid_argument);
+  EXPECT_THROW(advise(usual_rates(0), 100, 100, {.granularity = 4096, .largest = 4095}),
+               std::invalid_argument);
+}
+
+/// No chunk at all is predicted to be much better than the one that was chosen.
+TEST(pipeline_advisor, chooses_about_the_least_of_all_chunks) {
+  for (const double kernel : {0.0, 1e-3, 25e-3, 50e-3, 1.0}) {
+    for (const double fixed : {0.0, 1e-6, 100e-6}) {
+      for (const std::size_t bytes : {std::size_t{1} << 20, std::size_t{1} << 30}) {
+        for (const std::size_t bytes_out : {std::size_t{0}, bytes / 8, bytes, 3 * bytes}) {
+          engine_rates r = usual_rates(kernel);
+          r.copy_seconds = r.kernel_seconds = r.host_seconds = fixed;
+          const advice best = advise(r, bytes, bytes_out);
+          EXPECT_GE(best.seconds, best.bound_seconds);
+          double least = best.seconds;
+          for (double chunk = 65536; chunk < double(bytes); chunk *= 1.05)
+            least = std::min(least, predict(r, double(bytes), double(bytes_out), chunk).seconds);
+          EXPECT_LE(best.seconds, 1.03 * least)
+              << bytes << " in, " << bytes_out << " out, kernel " << kernel << ", fixed " << fixed;
+        }
+      }
+    }
+  }
+}
+
+TEST(pipeline_advisor, keeps_to_the_limits) {
+  for (const std::size_t granularity : {1u, 256u, 3000u, 1u << 20}) {
+    for (const std::size_t largest : {std::size_t{1} << 20, std::size_t{5'000'000}}) {
+      for (const std::size_t bytes : {1u, 100u, 4097u, 10'000'000u}) {
+        const chunk_limits limits{.granularity = granularity, .largest = largest, .max_slots = 2};
+        const advice best = advise(usual_rates(1e-3), bytes, bytes, limits);
+        EXPECT_EQ(best.chunk_bytes % granularity, 0u);
+        EXPECT_GT(best.chunk_bytes, 0u);
+        EXPECT_LE(best.chunk_bytes, largest);
+        EXPECT_LT(best.chunk_bytes, bytes + granularity) << "more than there is";
+        EXPECT_GE(best.slots, 1);
+        EXPECT_LE(best.slots, 2);
+      }
+    }
+  }
+}
+
+/// The bound is the busiest engine, and slots are as many as chunks that are under way.
+TEST(pipeline_advisor, knows_the_busiest_engine) {
+  constexpr double gib = double(1 << 30);
+  EXPECT_DOUBLE_EQ(bound_seconds(usual_rates(1e-3), gib, gib), 2 * gib / 85e9);
+  EXPECT_DOUBLE_EQ(bound_seconds(usual_rates(1.0), gib, gib), 1.0);
+  EXPECT_DOUBLE_EQ(bound_seconds(usual_rates(1e-3), gib, 0), gib / 55e9);
+  EXPECT_DOUBLE_EQ(bound_seconds(usual_rates(1e-3), gib, 9 * gib), 9 * gib / 55e9);
+  EXPECT_EQ(predict(usual_rates(1.0), gib, gib, 1e7).slots, 3);  // the kernel, and its next
+  EXPECT_EQ(predict(usual_rates(2 * gib / 85e9), gib, gib, 1e7).slots, 4);  // three busy engines
+  EXPECT_EQ(predict(usual_rates(1.0), gib, gib, gib).slots, 1);             // one chunk
+}
+
+TEST(pipeline_advisor, measures_this_machine) {
+  if (!why_no_device().empty()) GTEST_SKIP() << why_no_device();
+  constexpr std::size_t bytes_in = 3 << 20, bytes_out = 1 << 20;
+  bool inside = true;
+  const void* first = nullptr;
+  const engine_rates rates = pipeline::measure_rates(
+      [&](const void* in, void* out, std::size_t bytes, cudaStream_t on) {
+        if (first == nullptr) first = in;
+        const std::size_t offset =
+            std::size_t(static_cast<const char*>(in) - static_cast<const char*>(first));
+        inside = inside && offset + bytes <= bytes_in;
+        return cudaMemcpyAsync(out, in, bytes / 3, cudaMemcpyDefault, on);
+      },
+      bytes_in, bytes_out);
+  EXPECT_EQ(explain_invalid(rates), "");
+  EXPECT_TRUE(inside);
+  EXPECT_GT(rates.kernel_seconds_per_byte, 0);
+  EXPECT_GT(advise(rates, 1 << 30, 1 << 28).chunk_bytes, 0u);
+  EXPECT_EQ(pipeline::measure_rates({}, bytes_in, bytes_out).kernel_seconds_per_byte, 0);
+  EXPECT_THROW(pipeline::measure_rates({}, 1000, bytes_out), std::invalid_argument);
+  EXPECT_THROW(
+      pipeline::measure_rates([](auto&&...) { return cudaErrorInvalidValue; }, bytes_in, bytes_out),
+      cuda_error);
 }
 
 }  // namespace
