@@ -199,7 +199,9 @@ void ordered() {
 /// Copies of both directions one after the other in several streams share the chunks.
 void many_copies() {
   const stream streams[3];
-  copier with(small_chunks(3));
+  copier_options options = small_chunks(3);
+  options.streams = 2;
+  copier with(options);
   std::mt19937 random(5);
   std::vector<std::unique_ptr<transfer_ends>> all;
   for (int i = 0; i < (sanitized ? 20 : 60); ++i) {
@@ -209,6 +211,21 @@ void many_copies() {
   }
   for (const stream& on : streams) ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);
   for (const auto& ends : all) EXPECT_TRUE(ends->arrived());
+}
+
+/// The same when independent streams run in the order that a seed decides, early or late.
+void random_streams() {
+  many_copies();
+#ifdef WARPLADDER_HOST_EXECUTOR
+  simt::options options = simt::current_options();
+  options.streams = simt::stream_order::random;
+  for (options.stream_seed = 1; options.stream_seed <= (sanitized ? 3 : 10);
+       ++options.stream_seed) {
+    SCOPED_TRACE(options.stream_seed);
+    const simt::scoped_options scope(options);
+    many_copies();
+  }
+#endif
 }
 
 void special_streams() {
@@ -467,7 +484,7 @@ void add_copier_tests() {
   add("defaults", defaults);
   add("other_memory", other_memory);
   add("ordered", ordered);
-  add("many_copies", many_copies);
+  add("random_streams", random_streams);
   add("special_streams", special_streams);
   add("threads", threads);
   add("capture", capture);

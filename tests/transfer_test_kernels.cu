@@ -19,6 +19,10 @@ __global__ void copy_kernel(unsigned char* to, const unsigned char* from, std::s
 }  // namespace
 
 cudaError_t wait_until_open(const volatile int* open, cudaStream_t stream) {
+  // A kernel is loaded when it is first needed, which may wait for all that run: not behind a gate.
+  cudaFuncAttributes attributes{};
+  const cudaError_t loaded = cudaFuncGetAttributes(&attributes, copy_kernel);
+  if (loaded != cudaSuccess) return loaded;
   return launch_kernel(wait_until_open_kernel,
                        {.grid = dim3(1), .block = dim3(1), .stream = stream}, open);
 }
