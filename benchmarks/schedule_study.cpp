@@ -99,16 +99,13 @@ double quantile(const std::vector<double>& sorted, double p) {
   return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
 }
 
-constexpr double shown_quantiles[] = {0,    0.1,   0.25,  0.5,    0.75,   0.9,    0.95,
-                                      0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99995};
-
 /// Nearest-rank percentiles of what was observed, the greatest, and points of the distribution.
 ordered_json summary(std::vector<double> us) {
   if (us.empty()) return nullptr;
   std::ranges::sort(us);
   ordered_json curve = ordered_json::array();
-  for (const double p : shown_quantiles)
-    if (p == 0 || (1 - p) * double(us.size()) >= 1) curve.push_back({p, quantile(us, p)});
+  for (double longer = 1; longer * double(us.size()) >= 1; longer *= std::pow(10, -0.125))
+    curve.push_back({1 - longer, quantile(us, 1 - longer)});
   curve.push_back({1, us.back()});
   return {{"p50", quantile(us, 0.5)},
           {"p99", quantile(us, 0.99)},

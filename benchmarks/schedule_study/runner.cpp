@@ -236,9 +236,9 @@ bool runner::claim(const unit& what, bool wait) {
 }
 
 // [the decision]
-/// Which results a job consumes: of every task the latest one. In one stream that is
-/// the latest one enqueued, whenever it will be done: the same in every run. Across streams it is
-/// the latest one done by now, and nobody can say beforehand which that is.
+/// Which results a job consumes: of every task the latest one. In one stream that is the latest one
+/// enqueued, whenever it will be done: the same in every run. Across streams it is the latest one
+/// done by now, and nobody can say beforehand which that is.
 void runner::choose(const task_chain& chain, job_log& log) {
   for (std::size_t c = 0; c < chain.consumes.size(); ++c) {
     std::int64_t latest = -1;

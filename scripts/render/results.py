@@ -148,6 +148,7 @@ def add_cases(gpu, path):
 STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
            "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads",
            "launch_shapes": "launch_shapes", "pipeline_study": "pipeline_study",
+           "schedule_study": "schedule_study",
            "transfer_study": "transfer_study",
            "grid_sync_study": "grid_sync_study"}
 

@@ -21,7 +21,7 @@ CHINESE.update({
 
 COLORS = {"greedy": "#cc6677", "greedy_priorities": "#ddaa33", "table": "#4477aa",
           "table_graphs": "#228833", "table_stretches": "#aa3377"}
-LEVELS = ("p50", "p99", "p99_9", "max")
+LEVELS = {"p50": 1, "p99": 100, "p99_9": 1000, "max": 1}  # -> jobs below which it says nothing
 
 
 def study_table(page, rows_of):
@@ -65,7 +65,8 @@ def task_row(run, name):
 def response_cells(row):
     if row["response_us"] is None:
         return ["–"] * len(LEVELS)
-    return [duration(row["response_us"][level]) for level in LEVELS]
+    return [duration(row["response_us"][level]) if row["jobs"] >= least else "–"
+            for level, least in LEVELS.items()]
 
 
 @generator("schedule/policies")
