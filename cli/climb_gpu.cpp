@@ -142,8 +142,12 @@ std::string readable_time(double seconds) {
 /// arithmetic has a rate in bytes, a latency none.
 std::vector<std::string> figures(const topic& topic, const result& one) {
   if (!one.error.empty()) return {"FAILED: " + one.error};
-  if (topic.is_latency)
-    return {readable_time(one.seconds), fmt::format("{:.2f}", one.vendor_ratio)};
+  if (topic.is_latency) {
+    std::vector<std::string> cells{readable_time(one.seconds)};
+    if (!topic.bound.empty()) cells.push_back(fmt::format("{:.1f}%", 100 * one.ceiling_ratio));
+    cells.push_back(fmt::format("{:.2f}", one.vendor_ratio));
+    return cells;
+  }
   const double rate =
       one.flops_per_second > 0 ? one.flops_per_second * 1e-12 : one.bytes_per_second * 1e-9;
   return {readable_time(one.seconds),
@@ -153,8 +157,12 @@ std::vector<std::string> figures(const topic& topic, const result& one) {
 }
 
 std::vector<table::column> figure_columns(const topic& topic, const std::string& vendor) {
-  if (topic.is_latency)
-    return {{"time", table::align::right}, {"x " + vendor, table::align::right}};
+  if (topic.is_latency) {
+    std::vector<table::column> columns{{"time", table::align::right}};
+    if (!topic.bound.empty()) columns.push_back({"% bound", table::align::right});
+    columns.push_back({"x " + vendor, table::align::right});
+    return columns;
+  }
   return {{"time", table::align::right},
           {topic.is_arithmetic ? "TFLOP/s" : "GB/s", table::align::right},
           {"% ceiling  ", table::align::right},
@@ -332,6 +340,7 @@ int climb_topic(const topic& topic, const climb_options& wanted, ordered_json& a
   const auto& context = report.at("context");
   const auto fact = [&](const char* key) { return context.value(key, "?"); };
   fmt::print("\n{}, driver {}{}\n", fact("gpu"), fact("driver"), vendor_versions(context));
+  if (!topic.bound.empty()) fmt::print("% bound is of {}, measured in this run.\n", topic.bound);
   if (!topic.is_latency)
     fmt::print(
         "ceilings measured in this run: {} TFLOP/s float32, {} GB/s copy; % ceiling is of the "

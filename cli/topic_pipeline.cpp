@@ -24,6 +24,7 @@ topic pipeline_topic() {
           .checked = "bit by bit",
           .is_arithmetic = false,
           .is_latency = true,
+          .bound = "the busiest engine: copies in, copies out, both at once, or the kernel",
           .ladders = {with_rungs({.title = "pipeline: host to device, kernel, and back",
                                   .name = "pipeline",
                                   .vendor = "rung 00"},

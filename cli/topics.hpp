@@ -61,6 +61,7 @@ struct topic {
   std::string checked;      ///< how results are judged: "against float64"
   bool is_arithmetic;       ///< rates are flop/s; else bytes/s
   bool is_latency = false;  ///< there is no rate, only a time
+  std::string bound = {};  ///< what such a time is a share of, if of anything: "the busiest engine"
   std::vector<ladder_facts> ladders;
   /// Throws std::invalid_argument, saying what to write instead, if this is no size.
   std::function<void(const std::string& size)> check_size;
