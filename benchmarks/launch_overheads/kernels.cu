@@ -3,15 +3,10 @@
 #include <launch_overheads/kernels.hpp>
 #include <utility>
 #include <warpladder/core/dependent_launch.cuh>
+#include <warpladder/core/device_clock.cuh>
 
 namespace warpladder::bench {
 namespace {
-
-__device__ unsigned long long nanoseconds() {
-  unsigned long long now;
-  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now)::"memory");
-  return now;
-}
 
 __device__ void spin(unsigned long long clocks) {
   const long long begin = clock64();
@@ -62,9 +57,9 @@ __global__ void other_count_kernel(unsigned* counter, unsigned add) {
 }
 
 __global__ void spin_kernel(unsigned long long clocks, stamps* out) {
-  const unsigned long long begin = nanoseconds();
+  const unsigned long long begin = device_nanoseconds();
   spin(clocks);
-  if (out != nullptr && blockIdx.x == 0 && threadIdx.x == 0) *out = {begin, nanoseconds()};
+  if (out != nullptr && blockIdx.x == 0 && threadIdx.x == 0) *out = {begin, device_nanoseconds()};
 }
 
 __global__ void flag_kernel(unsigned* counter, volatile unsigned* flag, unsigned value) {
@@ -74,9 +69,9 @@ __global__ void flag_kernel(unsigned* counter, volatile unsigned* flag, unsigned
 }
 
 __global__ void timer_step_kernel(unsigned long long* smallest) {
-  unsigned long long best = ~0ull, before = nanoseconds();
+  unsigned long long best = ~0ull, before = device_nanoseconds();
   for (int i = 0; i < 1 << 16; ++i) {
-    const unsigned long long now = nanoseconds();
+    const unsigned long long now = device_nanoseconds();
     if (now != before && now - before < best) best = now - before;
     before = now;
   }
