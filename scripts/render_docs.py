@@ -6,7 +6,7 @@ Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>
        benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
                                     reduce_accuracy.json, launch_overheads.json,
                                     grid_sync_study.json, launch_shapes.json, pipeline_study.json,
-                                    transfer_study.json, schedule_study.json
+                                    pipeline_run_study.json, transfer_study.json, schedule_study.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -42,6 +42,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   pipeline/rung RUNG, pipeline/answer SIZE                   SIZE like 1GiB
   pipeline/engines, pipeline/rates, pipeline/advice, pipeline/sweep low|medium|high ring|depth_first,
   pipeline/mistakes, pipeline/queues                         what pipeline_study has measured
+  pipeline_run/advice, pipeline_run/sweep low|medium|high, pipeline_run/sources,
+  pipeline_run/examples                                      what pipeline_run_study has measured
   transfer/ladder SIZE[/MODE] STEPS, transfer/rung RUNG [SIZE[/MODE]...]
                                     both ways beside each other; SIZE like 16MiB, 4096x1KiB+1024
                                     (rows) or 1024of4KiB (pieces)
@@ -83,7 +85,7 @@ import re
 import sys
 
 from render import (arrays, counters, gemm_studies, grid_sync, ladders,  # noqa: F401
-                    launch_overheads, launch_shapes, memory_study, pipeline, schedule,
+                    launch_overheads, launch_shapes, memory_study, pipeline, pipeline_run, schedule,
                     solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg

@@ -108,6 +108,7 @@ class Gpu:
     launch_shapes: dict | None = None
     schedule_study: dict | None = None
     pipeline_study: dict | None = None
+    pipeline_run_study: dict | None = None
     transfer_study: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
@@ -148,6 +149,7 @@ def add_cases(gpu, path):
 STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study": "memory_study",
            "reduce_accuracy": "reduce_accuracy", "launch_overheads": "launch_overheads",
            "launch_shapes": "launch_shapes", "pipeline_study": "pipeline_study",
+           "pipeline_run_study": "pipeline_run_study",
            "schedule_study": "schedule_study",
            "transfer_study": "transfer_study",
            "grid_sync_study": "grid_sync_study"}
