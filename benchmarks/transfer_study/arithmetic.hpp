@@ -11,11 +11,12 @@
 namespace warpladder::bench {
 
 /// After how many copies something that costs `once_us` and makes every copy take `fast_us` instead
-/// of `slow_us` has paid: the least n with once + n fast <= n slow. None: never.
+/// of `slow_us` has paid: the least n >= 1 with once + n fast <= n slow. None: never, or after more
+/// copies than anybody makes.
 inline std::optional<std::int64_t> break_even(double once_us, double slow_us, double fast_us) {
-  const double saved = slow_us - fast_us;
-  if (!(saved > 0)) return std::nullopt;
-  return std::max<std::int64_t>(1, std::int64_t(std::ceil(once_us / saved)));
+  const double copies = std::ceil(once_us / (slow_us - fast_us));
+  if (!(slow_us > fast_us) || copies > 1e9) return std::nullopt;
+  return std::max<std::int64_t>(1, std::int64_t(copies));
 }
 
 /// Which share of the shorter of two pieces of work was hidden behind the longer, given the time of
