@@ -456,24 +456,28 @@ TEST_F(pipeline_run, progress_is_told_on_the_calling_thread) {
 }
 
 TEST_F(pipeline_run, choices_that_are_left_open_keep_their_limits) {
-  for (const std::size_t granularity : {1, 256, 3000, 691200}) {
-    for (const std::size_t slots : {0, 1, 3}) {
-      const std::size_t limit = std::size_t{20} << 20;
-      [[maybe_unused]] std::size_t before = 0;
+  stage in_place = scrambling();
+  in_place.in_place = true;
+  for (const std::vector<stage>& stages : {std::vector{scrambling(), widening()}, {in_place}, {}}) {
+    for (const std::size_t granularity : {1, 256, 3000, 691200}) {
+      for (const std::size_t slots : {0, 1, 3}) {
+        const std::size_t limit = std::size_t{20} << 20;
 #ifdef WARPLADDER_HOST_EXECUTOR
-      before = simt::live_objects().device_bytes;
+        const simt::object_counts before = simt::live_objects();
 #endif
-      const runner chosen({scrambling(), widening()},
-                          {.slots = slots, .granularity = granularity, .memory_bytes = limit});
-      EXPECT_GT(chosen.chunk_bytes(), 0u);
-      EXPECT_EQ(chosen.chunk_bytes() % granularity, 0u);
-      EXPECT_GE(chosen.slots(), 1u);
-      if (slots != 0) {
-        EXPECT_EQ(chosen.slots(), slots);
+        const runner chosen(stages,
+                            {.slots = slots, .granularity = granularity, .memory_bytes = limit});
+        EXPECT_GT(chosen.chunk_bytes(), 0u);
+        EXPECT_EQ(chosen.chunk_bytes() % granularity, 0u);
+        EXPECT_GE(chosen.slots(), 1u);
+        if (slots != 0) {
+          EXPECT_EQ(chosen.slots(), slots);
+        }
+#ifdef WARPLADDER_HOST_EXECUTOR
+        EXPECT_LE(simt::live_objects().device_bytes - before.device_bytes, limit);
+        EXPECT_LE(simt::live_objects().pinned_bytes - before.pinned_bytes, limit);
+#endif
       }
-#ifdef WARPLADDER_HOST_EXECUTOR
-      EXPECT_LE(simt::live_objects().device_bytes - before, limit);
-#endif
     }
   }
   EXPECT_THROW(runner({}, {.granularity = 1 << 20, .memory_bytes = 1000}), std::invalid_argument);

@@ -157,8 +157,8 @@ struct summary {
 };
 
 /// A source, a stage, a sink or the device failed. The sink has the chunks before delivered(), all
-/// of each of them, and nothing of the others. Nested in it (std::rethrow_if_nested) is what was
-/// thrown; what() has both.
+/// of each of them, and of the others nothing but places, which may hold anything. Nested in it
+/// (std::rethrow_if_nested) is what was thrown; what() has both.
 class failed : public std::runtime_error {
  public:
   failed(const std::string& where, const chunk& at, std::size_t delivered, const std::string& why)
@@ -370,7 +370,7 @@ inline std::size_t leaving(const stage& s, std::size_t entering) {
 
 /// The chunks and slots of a runner, with as many slots more as the host holds at a time: one that
 /// is being filled, one that is being emptied.
-inline advice choose(const std::vector<stage>& stages, const options& how, int held_by_host) {
+inline advice choose(const std::vector<stage>& stages, const options& how, bool fills, bool takes) {
   const std::size_t total = how.total_bytes != 0 ? how.total_bytes : std::size_t{1} << 30;
   const std::size_t sample =
       how.chunk_bytes != 0
@@ -387,24 +387,27 @@ inline advice choose(const std::vector<stage>& stages, const options& how, int h
   }
   const double output = double(bytes) / double(sample);
   const double once = double(between) / double(sample);
-  const double in_slot = 1 + (is_elsewhere ? output : 0);
+  const double on_device = 1 + (is_elsewhere ? output : 0);
+  const double pinned = (fills ? 1 : 0) + (takes ? output : 0);
+  const double in_slot = std::max(on_device, pinned);
 
   // No more slots than there is memory for when chunks are as small as they can be.
   const double least = double(how.granularity);
   const double fitting = (double(how.memory_bytes) - once * least) / (in_slot * least);
   const int most = how.slots != 0 ? int(how.slots) : int(std::clamp(fitting, 1.0, 8.0));
-  const int on_device = std::max(1, most - held_by_host);
+  const int held_by_host = int(fills) + int(takes);
+  const int for_engines = std::max(1, most - held_by_host);
   const std::size_t total_output = std::size_t(output * double(total));
   advice made;
   if (how.chunk_bytes != 0) {
-    made =
-        predict(how.rates, double(total), double(total_output), double(how.chunk_bytes), on_device);
+    made = predict(how.rates, double(total), double(total_output), double(how.chunk_bytes),
+                   for_engines);
     made.chunk_bytes = how.chunk_bytes;
   } else {
     made = advise(how.rates, total, total_output,
                   {.granularity = how.granularity,
                    .largest = std::size_t(double(how.memory_bytes) / (most * in_slot + once)),
-                   .max_slots = on_device});
+                   .max_slots = for_engines});
   }
   made.slots = how.slots != 0 ? most : std::min(most, made.slots + held_by_host);
   return made;
@@ -422,7 +425,7 @@ inline runner::runner(std::vector<stage> stages, const options& how, pinned_slot
   if (how.granularity == 0 || how.chunk_bytes % how.granularity != 0)
     throw std::invalid_argument("pipeline: chunk_bytes is not a multiple of granularity");
   WARPLADDER_TRY(cudaGetDevice(&device_));
-  const advice chosen = detail::choose(stages_, how, int(pinned.input) + int(pinned.output));
+  const advice chosen = detail::choose(stages_, how, pinned.input, pinned.output);
   capacity_.push_back(chosen.chunk_bytes);
   const auto last = std::find_if(stages_.rbegin(), stages_.rend(),
                                  [](const stage& each) { return !each.in_place; });
@@ -634,6 +637,7 @@ inline void runner::deliver_on_this_thread(const sink& to) {
 }
 
 inline void runner::deliver_on_sink_thread(const sink& to) {
+  const beside_captures unaffected;
   try {
     WARPLADDER_TRY(cudaSetDevice(device_));
   } catch (...) {
