@@ -12,10 +12,10 @@ CHINESE.update({
     "starts late, p99": "启动延迟 p99", "starts late, max": "启动延迟最大", "max seen": "观测最大",
     "calls": "调用数", "host time": "主机时间", "per hyperperiod": "每超周期",
     "all missed": "错过合计", "decided otherwise": "决策不同", "results differ": "结果不同",
-    "recorded under": "录制于", "replayed under": "回放于", "equal": "逐字节相同",
+    "recorded under": "录制于", "replayed under": "回放于", "every byte equal": "逐字节相同",
     "{} of {} differ": "{} / {} 个不同", "by arrival": "取最后到达者",
     "in one run only": "只在一次运行中出现", "no table": "没有可行的表",
-    "{} jobs each; \"equal\": every byte.": "每次 {} 个作业；“逐字节相同”指结果完全一致。",
+    "{} jobs each.": "每次 {} 个作业。",
     "Replayed in {} to {} of the recorded time.": "回放耗时为录制时长的 {} 至 {}。",
 })  # fmt: skip
 
@@ -146,15 +146,16 @@ def replays_table(page):
             for name, by_arrival in columns:
                 row = next((row for row in study["replays"] if row["recorded"] == live
                             and row["replayed"] == name and row["by_arrival"] == by_arrival), None)
-                cells.append("" if row is None else page.say("equal") if row["different"] == 0
+                cells.append("" if row is None
+                             else page.say("every byte equal") if row["different"] == 0
                              else page.say("{} of {} differ").format(row["different"], row["jobs"]))
             rows.append([f"`{live}`"] + cells)
         header = ["recorded under"] + [f"`{name}`" + (f", {page.say('by arrival')}" if late else "")
                                        for name, late in columns]
         used = [row for row in study["replays"] if not row["by_arrival"]]
         parts = [row["seconds"] / row["recorded_seconds"] for row in used]
-        below = " ".join([
-            page.say("{} jobs each; \"equal\": every byte.").format(
+        below = ("" if page.chinese else " ").join([
+            page.say("{} jobs each.").format(
                 "–".join(dict.fromkeys(str(pick(row["jobs"] for row in used))
                                        for pick in (min, max)))),
             page.say("Replayed in {} to {} of the recorded time.").format(
