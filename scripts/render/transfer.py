@@ -4,6 +4,7 @@
 import re
 
 from render.ladders import parse_steps, rung_title
+from render.launch_overheads import timing
 from render.page import generator
 from render.results import Problem, TOPICS
 from render.words import duration, number, provenance, ratio, table
@@ -179,7 +180,10 @@ def kinds(page, part, way):
     sizes = sorted({row["bytes"] for row in rows} & {*FEW_SIZES, 2**32})
     found = pivot(rows, lambda row: row["what"], lambda row: row["bytes"],
                   lambda row: gigabytes(row["gbps"]))
-    return grid(page, f"GB/s, {way}", found, sizes, size_text)
+    text = grid(page, f"GB/s, {way}", found, sizes, size_text)
+    if "managed_why_not" in part:
+        text += f"\n\n{page.say('not available')}: {page.say(part['managed_why_not'])}"
+    return text
 
 
 @study("host_blocked")
@@ -189,8 +193,8 @@ def host_blocked(page, part, size):
     found = {}
     for row in rows:
         cells = found.setdefault(row["what"], {})
-        cells[row["direction"], "whole"] = duration(row["time"]["us"])
-        cells[row["direction"], "host"] = duration(row["host"]["us"])
+        cells[row["direction"], "whole"] = timing(row["time"])
+        cells[row["direction"], "host"] = timing(row["host"])
     columns = [(way, which) for way in ("H2D", "D2H", "both") for which in ("whole", "host")
                if any((way, which) in cells for cells in found.values())]
     said = {"whole": "arrived after", "host": "host kept for"}
@@ -203,7 +207,7 @@ def costs(page, part):
     """Getting memory / giving it back."""
     rows = [row for row in part["prices"] if row["bytes"] in FEW_SIZES]
     found = pivot(rows, lambda row: row["what"], lambda row: row["bytes"],
-                  lambda row: f"{duration(row['get']['us'])}; {duration(row['give_back']['us'])}")
+                  lambda row: f"{timing(row['get'])}; {timing(row['give_back'])}")
     return grid(page, "get; give back", found, sorted({row["bytes"] for row in rows}), size_text)
 
 
@@ -279,8 +283,8 @@ def percent(value):
 @study("overlap")
 def overlap(page, part, size):
     rows = [row for row in part if row["bytes"] == size_of(size)]
-    lines = [[row["direction"], page.say(row["what"]), duration(row["time"]["us"]),
-              duration(row["host"]["us"]), percent(row["cpu_hidden"]),
+    lines = [[row["direction"], page.say(row["what"]), timing(row["time"]), timing(row["host"]),
+              percent(row["cpu_hidden"]),
               percent(row["kernel_before_hidden"]), percent(row["kernel_behind_hidden"])]
              for row in rows]
     head = page.header("", "way", "arrived after", "host kept for", "CPU work hidden",
