@@ -15,11 +15,11 @@ double engine_seconds::bound() const {
   return std::max({h2d, d2h, both, kernel});
 }
 
-double pipeline_lab::seconds(const std::function<cudaError_t(cudaStream_t)>& enqueue,
-                             int runs) const {
+double pipeline_lab::seconds(const std::function<cudaError_t(cudaStream_t)>& enqueue, int runs,
+                             bool warms_up) const {
   const event begin(event::timing::on), end(event::timing::on);
   std::vector<double> all;
-  for (int run = 0; run <= runs; ++run) {
+  for (int run = warms_up ? 0 : 1; run <= runs; ++run) {
     stream_.record(begin);
     WARPLADDER_TRY(enqueue(stream_));
     stream_.record(end);

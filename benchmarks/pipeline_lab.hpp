@@ -39,8 +39,9 @@ class pipeline_lab {
   /// As many lanes as there can be.
   pipeline::lent_lanes all_lanes() const { return lanes_.view(); }
 
-  /// Median device seconds of several runs, after one to warm up.
-  double seconds(const std::function<cudaError_t(cudaStream_t)>& enqueue, int runs = 5) const;
+  /// Median device seconds of several runs, after one to warm up if that is wanted.
+  double seconds(const std::function<cudaError_t(cudaStream_t)>& enqueue, int runs = 5,
+                 bool warms_up = true) const;
 
  private:
   struct of_intensity {

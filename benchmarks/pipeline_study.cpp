@@ -60,7 +60,7 @@ const rung& find_rung(std::string_view name) {
   throw std::logic_error(fmt::format("there is no rung {}", name));
 }
 
-/// Seconds of a rung, after a run of which every element was checked if `checked` says so.
+/// Seconds of a rung, after a run of which every element was checked, or none to warm up.
 double time(const pipeline_lab& lab, const rung& how, const problem& p, int runs, bool checked) {
   if (const wl::support can = how.supports(p); !can)
     throw std::logic_error(fmt::format("{}: {}", how.info.name, can.why_not));
@@ -73,7 +73,7 @@ double time(const pipeline_lab& lab, const rung& how, const problem& p, int runs
     if (const auto wrong = wl::bench::count_wrong(p, on); wrong != 0)
       throw std::runtime_error(fmt::format("{}: {} wrong elements", how.info.name, wrong));
   }
-  return lab.seconds([&](cudaStream_t on) { return how.launch(p, on, workspace); }, runs);
+  return lab.seconds([&](cudaStream_t on) { return how.launch(p, on, workspace); }, runs, false);
 }
 
 ordered_json engines(pipeline_lab& lab, std::int64_t bytes) {

@@ -369,30 +369,27 @@ void bad_workspace(const rung& how) {
   EXPECT_TRUE(on.is_untouched());
 }
 
-/// A lane that is no stream makes the launch fail, and what was enqueued before that is over when
-/// the caller's stream is.
-void bad_lane(const rung& how) {
-  const stream queue, destroyed;
+/// An event that is none makes the launch fail where it is first needed. What was enqueued before
+/// that is over when the caller's stream is.
+void bad_event(const rung& how) {
+  const stream queue;
   const operands on({.n = 5000, .chunk = 300});
-  if (const support can = how.supports(on.posed()); !can) GTEST_SKIP() << can.why_not;
-  problem p = on.posed();
-  const lent_workspace workspace(how.workspace_bytes(p));
-  std::vector<cudaStream_t> streams(p.lanes.streams.begin(), p.lanes.streams.end());
-  // A null event is an error on every backend; a null stream is the legacy one.
-  std::vector<cudaEvent_t> events(p.lanes.events.begin(), p.lanes.events.end());
-  events[0] = nullptr;
-  p.lanes = {streams, events};
-  on.upload();
-  const bool uses_slots = how.info.step >= 6;
-  EXPECT_EQ(how.launch(p, queue, workspace.view()) == cudaSuccess, !uses_slots);
-  cudaGetLastError();
-  EXPECT_EQ(cudaStreamSynchronize(queue), cudaSuccess);
-  on.upload();
-  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  if (uses_slots) {
+  const lent_workspace workspace(how.workspace_bytes(on.posed()));
+  for (const int missing : {pipeline::max_slots, 0}) {
+    SCOPED_TRACE(missing == 0 ? "the event of a slot" : "the event that hands over");
+    std::vector<cudaEvent_t> events(on.posed().lanes.events.begin(), on.posed().lanes.events.end());
+    events[std::size_t(missing)] = nullptr;
+    problem p = on.posed();
+    p.lanes.events = events;
+    on.upload();
+    const bool is_needed = how.info.step >= (missing == 0 ? 6 : 2);
+    EXPECT_EQ(how.launch(p, queue, workspace.view()) != cudaSuccess, is_needed);
+    cudaGetLastError();
+    EXPECT_EQ(cudaStreamSynchronize(queue), cudaSuccess);
+    on.upload();
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
     EXPECT_TRUE(on.is_untouched()) << "written after the end of the launch";
   }
-  cudaGetLastError();
 }
 
 // ---- Registration
@@ -418,7 +415,7 @@ void add_pipeline_tests() {
     add("streams_and_capture", streams_and_capture);
     add("marks", marks);
     add("bad_workspace", bad_workspace);
-    add("bad_lane", bad_lane);
+    add("bad_event", bad_event);
   }
 }
 
