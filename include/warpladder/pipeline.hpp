@@ -681,7 +681,7 @@ inline void runner::fail(std::string where, const chunk& at) {
   {
     const std::lock_guard lock(mutex_);
     if (!fault_ || at.index < fault_->at.index)
-      fault_.emplace(std::move(where), at, std::current_exception());
+      fault_ = fault{std::move(where), at, std::current_exception()};
   }
   changed_.notify_all();
 }
