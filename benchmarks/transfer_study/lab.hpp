@@ -88,7 +88,7 @@ class transfer_lab : public lab {
   std::byte* device_memory(std::size_t bytes);
 
   /// Each repetition begins on idle streams. At least 3, more while they fit into `enough_us`.
-  transfer_time time(const method& how, double enough_us = 50e3) const;
+  transfer_time time(const method& how, double enough_us = 30e3) const;
 
   /// Waits for `on` and for the legacy default stream, which cudaMemcpy uses.
   void wait() const;
