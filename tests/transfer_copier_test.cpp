@@ -154,46 +154,66 @@ void other_memory() {
 
 /// Work before the copy still uses its destination, or makes its source; work behind reads the
 /// destination, or overwrites the source. The copy is submitted while the work before cannot begin.
+void expect_order(copier& with, stream_view on, std::size_t bytes, bool page_locked) {
+  {
+    transfer_ends ends(direction::to_device, bytes, 0, 0, page_locked);
+    device_memory before(bytes, 0), behind(bytes, 0);
+    ends.device.fill(2);
+    gate closed(on);
+    ASSERT_EQ(copy_by_kernel(before.data(), ends.device.data(), bytes, on), cudaSuccess);
+    const copier_options& chosen = with.chosen();
+    const std::size_t ring = chosen.threads * chosen.chunks_per_thread * chosen.chunk_bytes;
+    if (bytes > ring || page_locked) closed.open_soon();
+    EXPECT_EQ(copy(with, ends, on).bytes, bytes);
+    ends.host.wipe();  // the source may be reused
+    ASSERT_EQ(copy_by_kernel(behind.data(), ends.device.data(), bytes, on), cudaSuccess);
+    closed.open();
+    ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);
+    EXPECT_TRUE(before.holds(2)) << "the copy overtook work that was submitted before";
+    EXPECT_TRUE(behind.holds(1)) << "overtaken by later work, or the source was read too late";
+  }
+  transfer_ends ends(direction::to_host, bytes, 0, 0, page_locked);
+  device_memory made(bytes, 0), other(bytes, 0);
+  made.fill(3), other.fill(4);
+  gate closed(on);
+  ASSERT_EQ(copy_by_kernel(ends.device.data(), made.data(), bytes, on), cudaSuccess);
+  closed.open_soon();
+  EXPECT_EQ(copy(with, ends, on).bytes, bytes);
+  EXPECT_TRUE(ends.host.holds(3)) << "the copy overtook work, or returned before its end";
+  ASSERT_EQ(copy_by_kernel(ends.device.data(), other.data(), bytes, on), cudaSuccess);
+  ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);
+}
+
 void ordered() {
+  const stream own;
   for (const unsigned streams : {0u, 1u, 3u}) {
     for (const unsigned threads : {1u, 3u}) {
-      for (const std::size_t bytes : {std::size_t{700}, std::size_t{30'011}}) {
-        const stream on;
-        copier_options options = small_chunks(threads);
-        options.streams = streams;
-        copier with(options);
-        SCOPED_TRACE(with.describe());
-        const std::size_t ring = threads * 2 * 512;
-        {
-          transfer_ends ends(direction::to_device, bytes);
-          device_memory before(bytes, 0), behind(bytes, 0);
-          ends.device.fill(2);
-          gate closed(on);
-          ASSERT_EQ(copy_by_kernel(before.data(), ends.device.data(), bytes, on), cudaSuccess);
-          if (bytes > ring) closed.open_soon();
-          EXPECT_EQ(copy(with, ends, on).bytes, bytes);
-          ends.host.wipe();  // the source may be reused
-          ASSERT_EQ(copy_by_kernel(behind.data(), ends.device.data(), bytes, on), cudaSuccess);
-          closed.open();
-          ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);
-          EXPECT_TRUE(before.holds(2)) << "the copy overtook work that was submitted before";
-          EXPECT_TRUE(behind.holds(1)) << "the copy was overtaken by work that was submitted later";
-        }
-        {
-          transfer_ends ends(direction::to_host, bytes);
-          device_memory made(bytes, 0), other(bytes, 0);
-          made.fill(3), other.fill(4);
-          gate closed(on);
-          ASSERT_EQ(copy_by_kernel(ends.device.data(), made.data(), bytes, on), cudaSuccess);
-          closed.open_soon();
-          EXPECT_EQ(copy(with, ends, on).bytes, bytes);
-          EXPECT_TRUE(ends.host.holds(3)) << "the copy overtook work, or returned before its end";
-          ASSERT_EQ(copy_by_kernel(ends.device.data(), other.data(), bytes, on), cudaSuccess);
-          ASSERT_EQ(cudaStreamSynchronize(on), cudaSuccess);
-        }
+      copier_options options = small_chunks(threads);
+      options.streams = streams;
+      copier with(options);
+      SCOPED_TRACE(with.describe());
+      for (const cudaStream_t on : {own.get(), cudaStreamPerThread, cudaStream_t{}}) {
+        expect_order(with, on, 700, false);
+        expect_order(with, on, 30'011, false);
+        expect_order(with, on, 5000, true);
       }
     }
   }
+}
+
+/// Chunks that still travel in one stream are not filled for another.
+void chunks_of_another_stream() {
+  const stream slow, fast;
+  copier with(small_chunks(2));
+  transfer_ends there(direction::to_device, 4 * 512), back(direction::to_host, 4 * 512);
+  back.device.fill(5);
+  gate closed(slow);
+  EXPECT_EQ(copy(with, there, slow).bytes, there.bytes);
+  closed.open_soon();
+  EXPECT_EQ(copy(with, back, fast).bytes, back.bytes);
+  ASSERT_EQ(cudaStreamSynchronize(slow), cudaSuccess);
+  EXPECT_TRUE(there.arrived());
+  EXPECT_TRUE(back.host.holds(5));
 }
 
 /// Copies of both directions one after the other in several streams share the chunks.
@@ -471,6 +491,23 @@ void copy_fails(simt::fault where) {
   }
 }
 
+/// When the call throws, nothing of it is under way any more.
+void drained() {
+  for (const unsigned streams : {0u, 2u}) {
+    copier_options options = small_chunks(2);
+    options.streams = streams;
+    copier with(options);
+    const stream on;
+    transfer_ends ends(direction::to_device, 20 * 512);
+    gate closed(on);
+    const simt::scoped_failure failing(simt::fault::copy_submit, 2);
+    closed.open_soon();
+    EXPECT_THROW(std::ignore = copy(with, ends, on), cuda_error);
+    EXPECT_EQ(cudaStreamQuery(on), cudaSuccess);
+    cudaGetLastError();
+  }
+}
+
 #endif
 
 }  // namespace
@@ -484,6 +521,7 @@ void add_copier_tests() {
   add("defaults", defaults);
   add("other_memory", other_memory);
   add("ordered", ordered);
+  add("chunks_of_another_stream", chunks_of_another_stream);
   add("random_streams", random_streams);
   add("special_streams", special_streams);
   add("threads", threads);
@@ -496,6 +534,7 @@ void add_copier_tests() {
   add("past_the_end", past_the_end);
 #ifdef WARPLADDER_HOST_EXECUTOR
   add("construction_fails", construction_fails);
+  add("drained", drained);
   add("submission_fails", [] { copy_fails(simt::fault::copy_submit); });
   add("execution_fails", [] { copy_fails(simt::fault::copy_execution); });
 #endif

@@ -118,9 +118,9 @@ class copier {
 
   /// Copies `bytes` bytes of host memory to the device, any alignment, ordered in the stream `on`
   /// like any other work. Returns when `host` may be reused: its bytes are on the device or in the
-  /// ring, whose last chunks may still be under way. So it may have to wait for work that was
-  /// submitted to `on` before. Memory that is page-locked or managed goes without staging, and
-  /// returns when it has arrived.
+  /// ring, whose last chunks may still be under way. What is larger than the ring waits for work
+  /// that was submitted to `on` before. Memory that is page-locked or managed goes without staging,
+  /// and returns when it has arrived.
   ///
   /// Cancelling: `stop` is looked at before each chunk. What was begun is finished, so the work
   /// before it in the stream is waited for; the stream is usable afterwards.
@@ -253,6 +253,7 @@ inline outcome copier::staged(direction way, void* to, const void* from, std::si
   detail::pieces all(
       way, to, from, bytes,
       {.piece_bytes = std::clamp(share, options_.smallest_piece, options_.chunk_bytes),
+       .chunks = std::size_t{options_.threads} * options_.chunks_per_thread,
        .stores = options_.stores,
        .patience = options_.patience,
        .stop = std::move(stop)});

@@ -25,7 +25,8 @@ struct two_chunks {
 
   static cudaError_t launch(const staged_problem& p, cudaStream_t stream, workspace_view) {
     if (const cudaError_t refused = refuse_capture(stream); refused != cudaSuccess) return refused;
-    detail::pieces all(p.way, p.to, p.from, p.bytes, {.piece_bytes = p.lent.chunk_bytes});
+    detail::pieces all(p.way, p.to, p.from, p.bytes,
+                       {.piece_bytes = p.lent.chunk_bytes, .chunks = 2});
     all.work(p.lent.part(0, 2), stream);
     return detail::finish(all, stream);
   }

@@ -54,19 +54,26 @@ class staging {
 
 namespace detail {
 
-/// Returns when `done` is done, or with the error that a stream met. Polls for `patience`, as an
-/// interrupt takes longer than a short wait; then sleeps, as polling threads would take turns with
-/// those that submit at the driver's lock.
-inline cudaError_t wait_for(event_view done, std::chrono::nanoseconds patience) {
+/// Asks whether `done` is done until it is, a stream has met an error, or `patience` is over:
+/// cudaErrorNotReady.
+inline cudaError_t poll_for(event_view done, std::chrono::nanoseconds patience) {
   const auto begin = std::chrono::steady_clock::now();
   while (true) {
     const cudaError_t status = cudaEventQuery(done);
     if (status != cudaErrorNotReady) return status;
     // Not an error, and none that this thread's caller is to find later.
     if (cudaPeekAtLastError() == cudaErrorNotReady) cudaGetLastError();
-    if (std::chrono::steady_clock::now() - begin >= patience) return cudaEventSynchronize(done);
+    if (std::chrono::steady_clock::now() - begin >= patience) return status;
     std::this_thread::yield();
   }
+}
+
+/// Returns when `done` is done, or with the error that a stream met. Polls for `patience`, as an
+/// interrupt takes longer than a short wait; then sleeps, as polling threads would take turns with
+/// those that submit at the driver's lock.
+inline cudaError_t wait_for(event_view done, std::chrono::nanoseconds patience) {
+  const cudaError_t status = poll_for(done, patience);
+  return status == cudaErrorNotReady ? cudaEventSynchronize(done) : status;
 }
 
 inline constexpr std::chrono::microseconds usual_patience{20};

@@ -30,6 +30,7 @@ class pieces {
  public:
   struct how {
     std::size_t piece_bytes;
+    std::size_t chunks;  ///< of all threads
     transfer::stores stores = stores::cached;
     std::chrono::nanoseconds patience = usual_patience;
     std::stop_token stop = {};
@@ -71,6 +72,20 @@ class pieces {
     return begin < bytes_ ? piece{begin, std::min(how_.piece_bytes, bytes_ - begin)} : piece{};
   }
 
+  /// Returns when the chunk of this event may be used again, or when there is no need of it.
+  cudaError_t wait_for_chunk(event_view copied) const {
+    while (!is_over()) {
+      const cudaError_t status = poll_for(copied, how_.patience);
+      if (status != cudaErrorNotReady) return status;
+      // More is left than all chunks hold: one has to arrive before the copy can end, so sleep
+      // until this one does. What is left otherwise, other threads may take meanwhile.
+      if (bytes_ - std::min(next_.load(), bytes_) > how_.chunks * how_.piece_bytes)
+        return cudaEventSynchronize(copied);
+      std::this_thread::sleep_for(how_.patience);
+    }
+    return cudaSuccess;
+  }
+
   /// The copy of one piece by the device, and the event behind it.
   cudaError_t submit(const piece& p, const staging_view& mine, std::size_t chunk, stream_view on) {
     const bool to_device = way_ == direction::to_device;
@@ -83,7 +98,7 @@ class pieces {
 
   cudaError_t send(const staging_view& mine, stream_view on) {
     for (std::size_t chunk = 0; !is_over(); chunk = (chunk + 1) % mine.chunks()) {
-      cudaError_t status = wait_for(mine.copied[chunk], how_.patience);
+      cudaError_t status = wait_for_chunk(mine.copied[chunk]);
       if (status != cudaSuccess) return status;
       const piece p = take();
       if (p.bytes == 0) break;
@@ -102,7 +117,7 @@ class pieces {
     for (std::size_t emptied = 0;; ++emptied) {
       for (; submitted < emptied + chunks && !is_over(); ++submitted) {
         const std::size_t chunk = submitted % chunks;
-        cudaError_t status = wait_for(mine.copied[chunk], how_.patience);  // of another copy
+        cudaError_t status = wait_for_chunk(mine.copied[chunk]);  // of another copy
         if (status != cudaSuccess) return status;
         under_way[chunk] = take();
         if (under_way[chunk].bytes == 0) break;
@@ -147,7 +162,9 @@ inline cudaError_t stage_with_threads(const staged_problem& p, cudaStream_t stre
   if (stream == cudaStreamPerThread) return cudaErrorInvalidValue;
   int device = 0;
   if (const cudaError_t status = cudaGetDevice(&device); status != cudaSuccess) return status;
-  pieces all(p.way, p.to, p.from, p.bytes, {.piece_bytes = p.lent.chunk_bytes, .stores = how});
+  pieces all(
+      p.way, p.to, p.from, p.bytes,
+      {.piece_bytes = p.lent.chunk_bytes, .chunks = 2 * std::size_t{p.threads}, .stores = how});
   {
     std::vector<std::jthread> others;  // whose end waits for them
     try {
