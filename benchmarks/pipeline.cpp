@@ -68,7 +68,7 @@ std::vector<wl::bench::bench_case> cases(const options& wanted, const ceilings&)
   const std::vector vendors{all[0]};
   const wl::pipeline::lanes lanes(4);
   for (const std::string& text :
-       wl::bench::sizes_or(wanted, wanted.is_full() ? "1GiB:low 1GiB:medium 1GiB:high"
+       wl::bench::sizes_or(wanted, wanted.is_full() ? "1GiB:low 1GiB:medium 1GiB:high 16MiB:low"
                                                     : "128MiB:low 128MiB:medium 128MiB:high")) {
     const pipeline_shape shape = wl::bench::parse_pipeline_shape(text);
     job<problem> at{.type = "f32", .shape = shape.name(), .blank = {}};

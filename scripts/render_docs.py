@@ -39,7 +39,7 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   solver/ladder SHAPE STEPS, solver/rung RUNG                microseconds per step or iteration
   solver/front_door jacobi|conjugate_gradient                a row per size, in a stream and a graph
   pipeline/ladder SIZE STEPS        a row per rung, in shares of the bound, for three kernels
-  pipeline/rung RUNG, pipeline/answer SIZE                   SIZE like 1GiB
+  pipeline/rung RUNG, pipeline/answer SIZE, pipeline/graphs  SIZE like 1GiB
   pipeline/engines, pipeline/rates, pipeline/advice, pipeline/sweep low|medium|high ring|depth_first,
   pipeline/mistakes, pipeline/queues                         what pipeline_study has measured
   pipeline_run/advice, pipeline_run/sweep low|medium|high, pipeline_run/sources,

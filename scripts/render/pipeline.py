@@ -7,7 +7,7 @@ from render.ladders import parse_steps, rung_title
 from render.page import generator
 from render.plots import PLOTS, Plot
 from render.results import Problem
-from render.words import duration, pretty_shape, provenance, ratio, share, table
+from render.words import duration, provenance, ratio, share, table
 
 TOPIC = "pipeline"
 INTENSITIES = ("low", "medium", "high")
@@ -27,6 +27,11 @@ def each_way(page, size):
     if not re.fullmatch(r"\d+[KMG]iB", size):
         raise Problem(f"'{size}' is not a size like 1GiB")
     return page.say("{} each way").format(f"{size[:-3]} {size[-3:]}")
+
+
+def job_name(page, shape):
+    size, intensity = shape.split(":")
+    return f"{each_way(page, size)}, {page.say(f'kernel: {intensity}')}"
 
 
 @generator("pipeline/ladder")
@@ -59,11 +64,32 @@ def rung_table(page, name):
         used = gpu.cases_of(name, TOPIC)
         if not used:
             return None
-        rows = [[pretty_shape(case.shape, case.mode), duration(case["median_us"]),
+        rows = [[job_name(page, case.shape) + ("" if case.mode == "stream"
+                                               else f", {page.say(case.mode)}"),
+                 duration(case["median_us"]),
                  duration(case["bound_us"]), share(case), ratio(case["vendor_ratio"])]
                 for case in used]
         header = page.header("job", "time", "bound", "% of bound", "x rung 00")
         return f"{table(header, rows, 'lrrrr')}\n\n{provenance(used)}"
+    return page.per_gpu(render)
+
+
+@generator("pipeline/graphs")
+def graphs_table(page):
+    """A row per rung and job that ran both ways."""
+    def render(gpu):
+        graphs = [case for rung in page.rungs[TOPIC] for case in gpu.cases_of(rung.full_name, TOPIC)
+                  if case.mode == "graph"]
+        pairs = [(gpu.case(case.rung, case.shape, "stream", TOPIC), case) for case in graphs]
+        pairs = [pair for pair in pairs if pair[0]]
+        if not pairs:
+            return None
+        rows = [[f"`{graph.rung}`", job_name(page, graph.shape), duration(stream["median_us"]),
+                 duration(graph["median_us"]), ratio(stream["median_us"] / graph["median_us"])]
+                for stream, graph in pairs]
+        header = page.header("rung", "job", "stream", "graph", "stream / graph")
+        return (f"{table(header, rows, 'llrrr')}\n\n"
+                f"{provenance([case for pair in pairs for case in pair])}")
     return page.per_gpu(render)
 
 
@@ -181,10 +207,12 @@ def answer(page, size):
                         for rung in ("00_whole", "08_tuned"))
         if not all(whole) or not all(tuned):
             return None
-        parts = [page.say("{}: {} instead of {}, {} of the bound").format(
-            page.say(intensity), duration(after["median_us"]), duration(before["median_us"]),
-            share(after)) for intensity, before, after in zip(INTENSITIES, whole, tuned)]
-        return (f"{tuned[0].context['gpu']}, {each_way(page, size)}: {'; '.join(parts)}.\n\n"
+        says = page.say("{0} instead of {1} with a {2} kernel ({3} of the bound)")
+        parts = [says.format(duration(after["median_us"]), duration(before["median_us"]),
+                             page.say(intensity), share(after))
+                 for intensity, before, after in zip(INTENSITIES, whole, tuned)]
+        text = "；".join(parts) + "。" if page.chinese else "; ".join(parts) + "."
+        return (f"{tuned[0].context['gpu']}, {each_way(page, size)}: {text}\n\n"
                 f"{provenance(tuned)}")
     return page.per_gpu(render)
 

@@ -122,13 +122,15 @@ CHINESE = {
     "both at once, GB/s": "双向同时（GB/s）", "each copy, µs": "每次拷贝（µs）",
     "each launch, µs": "每次启动（µs）", "each chunk for the host, µs": "主机每块（µs）",
     "advised: chunk × slots": "建议：块 × 槽", "chunk": "块", "predicted": "预测",
-    "measured": "实测", "measured again": "复测", "{} each way": "进、出各 {}",
+    "measured": "实测", "measured again": "复测", "{} each way": "进、出各 {}", "stream / graph": "流 / graph",
     "best / advised": "最优 / 建议", "slots": "槽数", "program": "写法", "hardware queues": "硬件队列数",
     "pinned memory, four streams": "锁页内存，四条流",
     "kernels in the default stream": "kernel 放进默认流",
     "cudaStreamSynchronize after every chunk": "每块之后 cudaStreamSynchronize",
     "cudaMalloc and cudaFree for every chunk": "每块 cudaMalloc/cudaFree",
-    "pageable memory": "可分页内存", "{}: {} instead of {}, {} of the bound": "{}：{}（原 {}），达上限的 {}",
+    "pageable memory": "可分页内存",
+    "{0} instead of {1} with a {2} kernel ({3} of the bound)":
+        "{2} kernel {0}（原 {1}），达上限的 {3}",
     "x rung 10": "相对 10 阶", "bytes": "字节数", "% of pinned": "占锁页拷贝",
     "{} rows of {}": "{} 行，每行 {}", "{} pieces of {}": "{} 块，每块 {}", ", {} B off": "，偏移 {} B",
     "{}, 1 GiB: {} GB/s, {} times `cudaMemcpy`, {}% of pinned memory; from 64 KiB up never less "
