@@ -46,12 +46,24 @@ class camera {
 
   void draw(std::size_t frame, unsigned char* to) const {
     for (int y = 0; y < size_.height; ++y, to += size_.width)
-      std::memcpy(to, luma_.data() + (frame * 5 + std::size_t(y) * 3) % 220, size_.width);
+      std::memcpy(to, luma_row(frame, y), size_.width);
     for (int y = 0; y < size_.height / 2; ++y, to += size_.width)
-      std::memcpy(to, chroma_.data() + (frame * 2 + std::size_t(y)) % 225 * 2, size_.width);
+      std::memcpy(to, chroma_row(frame, y), size_.width);
+  }
+
+  /// What draw() draws, one by one: of plane 0 (luma), 1 (Cb) or 2 (Cr).
+  int sample(std::size_t frame, int plane, int col, int row) const {
+    return plane == 0 ? luma_row(frame, row)[col] : chroma_row(frame, row)[2 * col + plane - 1];
   }
 
  private:
+  const unsigned char* luma_row(std::size_t frame, int y) const {
+    return luma_.data() + (frame * 5 + std::size_t(y) * 3) % 220;
+  }
+  const unsigned char* chroma_row(std::size_t frame, int y) const {
+    return chroma_.data() + (frame * 2 + std::size_t(y)) % 225 * 2;
+  }
+
   video::size size_;
   std::vector<unsigned char> luma_, chroma_;
 };
@@ -61,10 +73,12 @@ class camera {
 class inspector {
  public:
   inspector(const camera& drawn, video::size from, video::size to, const video::normalisation& norm)
-      : camera_(drawn), from_(from), to_(to), norm_(norm), frame_(video::nv12_bytes(from)) {}
+      : camera_(drawn), from_(from), to_(to), norm_(norm) {}
 
   void look_at(std::size_t index, std::span<const float> planes) {
-    camera_.draw(index, frame_.data());
+    const auto sample = [&](int plane, int col, int row) {
+      return camera_.sample(index, plane, col, row);
+    };
     for (int probe = 0; probe < 12; ++probe) {
       const auto spread = [&](unsigned factor, int extent) {
         return int((index * 16 + unsigned(probe)) * factor % unsigned(extent));
@@ -73,7 +87,7 @@ class inspector {
       const int y = probe < 4 ? probe / 2 * (to_.height - 1) : spread(6271, to_.height);
       for (int channel = 0; channel < 3; ++channel) {
         const double right =
-            video::nv12_to_planar_reference(frame_.data(), from_, to_, norm_, x, y, channel);
+            video::nv12_to_planar_reference(sample, from_, to_, norm_, x, y, channel);
         const std::size_t at = (std::size_t(channel) * to_.height + y) * to_.width + x;
         const double error =
             std::abs(double(planes[at]) - right) / video::nv12_to_planar_bound(norm_, channel);
@@ -90,7 +104,6 @@ class inspector {
   const camera& camera_;
   video::size from_, to_;
   video::normalisation norm_;
-  std::vector<unsigned char> frame_;
   std::size_t frames_ = 0;
   double worst_ = 0;
 };

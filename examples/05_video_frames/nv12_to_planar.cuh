@@ -124,36 +124,32 @@ inline cudaError_t nv12_to_planar(const unsigned char* frames, float* planes, in
 }
 
 /// One value of the output in float64, written down from the definition: a second opinion, not a
-/// second copy. `channel` is 0 for red, 1 for green, 2 for blue.
-inline double nv12_to_planar_reference(const unsigned char* frame, size from, size to,
-                                       const normalisation& norm, int x, int y, int channel) {
-  const auto sample = [](double col, double row, int cols, int rows, const auto& at) {
+/// second copy. `channel` is 0 for red, 1 for green, 2 for blue; `sample(plane, col, row)` is a
+/// sample of the frame, of plane 0 (luma), 1 (Cb) or 2 (Cr).
+template <class Sample>
+double nv12_to_planar_reference(const Sample& sample, size from, size to, const normalisation& norm,
+                                int x, int y, int channel) {
+  // Every sample counts as much as the square around it covers of the one around the place.
+  const auto at = [&](int plane, double col, double row) {
+    const int cols = plane == 0 ? from.width : from.width / 2;
+    const int rows = plane == 0 ? from.height : from.height / 2;
     col = std::clamp(col, 0.0, cols - 1.0);
     row = std::clamp(row, 0.0, rows - 1.0);
     double sum = 0;
-    for (int r = 0; r < rows; ++r) {
-      if (r <= row - 1 || r >= row + 1) continue;
+    for (int r = std::max(0, int(row) - 1); r < std::min(rows, int(row) + 3); ++r) {
       for (int c = std::max(0, int(col) - 1); c < std::min(cols, int(col) + 3); ++c)
-        sum += at(c, r) * std::max(0.0, 1 - std::abs(col - c)) * (1 - std::abs(row - r));
+        sum += sample(plane, c, r) * std::max(0.0, 1 - std::abs(col - c)) *
+               std::max(0.0, 1 - std::abs(row - r));
     }
     return sum;
   };
-  const unsigned char* const chroma = frame + std::size_t(from.width) * from.height;
-  const auto of_luma = [&](int c, int r) { return frame[std::size_t(r) * from.width + c]; };
-  const auto of_chroma = [&](int which) {
-    return [=](int c, int r) { return chroma[std::size_t(r) * from.width + 2 * c + which]; };
-  };
   const double col = (x + 0.5) * from.width / to.width - 0.5;
   const double row = (y + 0.5) * from.height / to.height - 0.5;
-  const double luma = (sample(col, row, from.width, from.height, of_luma) - 16) / 219;
-  const auto chroma_at = [&](int which) {
-    return (sample(col / 2, (row - 0.5) / 2, from.width / 2, from.height / 2, of_chroma(which)) -
-            128) /
-           224;
-  };
-  const double from_cb[3] = {0, -0.1873, 1.8556}, from_cr[3] = {1.5748, -0.4681, 0};
-  const double value = luma + from_cb[channel] * chroma_at(0) + from_cr[channel] * chroma_at(1);
-  return (std::clamp(value, 0.0, 1.0) - double(norm.mean[channel])) /
+  const double luma = (at(0, col, row) - 16) / 219;
+  const double cb = (at(1, col / 2, (row - 0.5) / 2) - 128) / 224;
+  const double cr = (at(2, col / 2, (row - 0.5) / 2) - 128) / 224;
+  const double rgb[3] = {luma + 1.5748 * cr, luma - 0.1873 * cb - 0.4681 * cr, luma + 1.8556 * cb};
+  return (std::clamp(rgb[channel], 0.0, 1.0) - double(norm.mean[channel])) /
          double(norm.deviation[channel]);
 }
 
