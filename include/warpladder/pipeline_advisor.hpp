@@ -191,7 +191,7 @@ class rate_meter {
 
 }  // namespace detail
 
-/// Measures the rates of the current device, in some ten milliseconds with the default sample.
+/// Measures the rates of the current device, in a fraction of a second with the default sample.
 /// Explicit and to be taken once: allocates pinned and device memory for the sample, and waits for
 /// its own streams. The device and its bus should have nothing else to do. `kernel` may be empty;
 /// `bytes_in` and `bytes_out` are of the sample, of which bytes_out / bytes_in is the pipeline's.
