@@ -193,7 +193,7 @@ std::vector<pipeline_case> lengths() {
   }
   all.push_back({.n = 7, .chunk = std::int64_t{1} << 50});  // far more than there is
   if (!sanitized) all.push_back({.n = 300'001, .chunk = 10'007});
-  if (on_gpu) all.push_back({.n = 50'000'003, .chunk = 1 << 20, .rounds = 30});
+  if (on_gpu) all.push_back({.n = 10'000'003, .chunk = 1 << 20, .rounds = 3});
   return all;
 }
 
@@ -226,9 +226,9 @@ std::vector<pipeline_case> some_of_everything() {
   return {{.n = 1, .chunk = 1},
           {.n = 3001, .chunk = 200, .slots = 2, .lanes = 3},
           {.n = 3001, .chunk = 200, .slots = 4, .lanes = 8, .in_place = true},
-          {.n = on_gpu ? 4'000'001 : 9001,
-           .chunk = on_gpu ? 100'000 : 500,
-           .rounds = on_gpu ? 3000 : 9,
+          {.n = on_gpu ? 1'000'003 : 9001,
+           .chunk = on_gpu ? 30'000 : 500,
+           .rounds = on_gpu ? 30 : 9,
            .kernel_binds = true}};
 }
 

@@ -246,8 +246,9 @@ inline engine_rates measure_rates(const sample_kernel& kernel,
   rates.h2d_bytes_per_second = double(all_in) / whole_in.device_seconds;
   rates.d2h_bytes_per_second = double(all_out) / whole_out.device_seconds;
   rates.both_bytes_per_second = double(all_in + all_out) / both.device_seconds;
+  // Less than a microsecond is noise, and would advise chunks that only a perfect machine can keep.
   const auto fixed = [&](double of_parts, double of_whole) {
-    return std::max(0.0, (of_parts - of_whole) / double(parts));
+    return std::max(1e-6, (of_parts - of_whole) / double(parts));
   };
   rates.copy_seconds = std::max(fixed(parts_in.device_seconds, whole_in.device_seconds),
                                 fixed(parts_out.device_seconds, whole_out.device_seconds));
