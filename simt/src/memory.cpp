@@ -17,6 +17,7 @@
 #include "simt/runtime_api.hpp"
 #include "simt/simt.hpp"
 #include "stream.hpp"
+#include "trace/stream_work.hpp"
 #include "trace/tracer.hpp"
 
 namespace simt {
@@ -232,8 +233,11 @@ struct copy_request {
 
 void perform(const copy_request& c) {
   for (std::size_t row = 0; row < c.height; ++row) {
-    std::memmove(static_cast<char*>(c.dst) + row * c.dst_pitch,
-                 static_cast<const char*>(c.src) + row * c.src_pitch, c.width);
+    char* const to = static_cast<char*>(c.dst) + row * c.dst_pitch;
+    const char* const from = static_cast<const char*>(c.src) + row * c.src_pitch;
+    trace::note_work("a copy", from, c.width, false);
+    trace::note_work("a copy", to, c.width, true);
+    std::memmove(to, from, c.width);
   }
 }
 
@@ -315,7 +319,9 @@ cudaError_t fill(const fill_request& f, cudaStream_t stream) {
   }
   return submit(stream, {[f] {
                   for (std::size_t row = 0; row < f.height; ++row) {
-                    std::memset(static_cast<char*>(f.dst) + row * f.pitch, f.value, f.width);
+                    char* const to = static_cast<char*>(f.dst) + row * f.pitch;
+                    trace::note_work("a fill", to, f.width, true);
+                    std::memset(to, f.value, f.width);
                   }
                   return cudaSuccess;
                 }});
@@ -384,10 +390,12 @@ cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t stream) {
   if (error != cudaSuccess || bytes == 0 || simt::is_capturing(stream)) return noted(error);
   if (!simt::current_options().poison_global) return cudaSuccess;
   // What other streams have written before this one comes here is lost.
-  const cudaError_t submitted = simt::submit(stream, {[memory = *pointer, bytes] {
-                                               std::memset(memory, 0xFF, bytes);
-                                               return cudaSuccess;
-                                             }});
+  const cudaError_t submitted =
+      simt::submit(stream, {[memory = *pointer, bytes] {
+                     simt::trace::note_work("cudaMallocAsync", memory, bytes, true);
+                     std::memset(memory, 0xFF, bytes);
+                     return cudaSuccess;
+                   }});
   if (submitted != cudaSuccess) {
     simt::release_device(*pointer, simt::release::at_once);
     *pointer = nullptr;
@@ -404,9 +412,14 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   }
   // A graph may be launched again and then needs the memory again: it keeps it.
   if (simt::is_capturing(stream)) return noted(simt::submit(stream, {}));
-  return noted(simt::submit(
-      stream,
-      {[pointer] { return simt::release_device(pointer, simt::release::in_stream_order); }, true}));
+  const auto release = [pointer, bytes = found.bytes] {
+    simt::trace::note_work("cudaFreeAsync", pointer, bytes, true);
+    const cudaError_t error = simt::release_device(pointer, simt::release::in_stream_order);
+    // Again: what was known of the memory has gone with it.
+    simt::trace::note_work("cudaFreeAsync", pointer, bytes, true);
+    return error;
+  };
+  return noted(simt::submit(stream, {release, true}));
 }
 
 cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned flags) {

@@ -16,6 +16,8 @@
 #include "faults.hpp"
 #include "options.hpp"
 #include "stream_dice.hpp"
+#include "trace/stream_work.hpp"
+#include "trace/tracer.hpp"
 
 namespace simt {
 namespace {
@@ -28,11 +30,13 @@ struct capture;
 struct stream_point {
   std::shared_ptr<CUstream_st> stream;
   std::uint64_t count = 0;
+  std::shared_ptr<const trace::stream_clock> covers;  // traced: with all that comes before them
 };
 
 struct queued_operation {
   operation op;
   std::vector<stream_point> after;
+  std::shared_ptr<trace::stream_work> work;  // traced
 };
 
 }  // namespace
@@ -50,6 +54,7 @@ struct CUstream_st {
   std::deque<simt::queued_operation> queue;
   std::condition_variable work_ready;
   std::shared_ptr<simt::capture> capturing;
+  simt::trace::stream_clock reached;  // traced: its operations, and what comes before them
 
   bool blocking() const { return !(flags & cudaStreamNonBlocking) && !legacy; }
 };
@@ -59,7 +64,8 @@ namespace {
 
 struct graph_node {
   operation op;
-  std::vector<std::size_t> after;  // earlier nodes
+  std::vector<std::size_t> after;            // earlier nodes
+  std::vector<std::uintptr_t> submitted_by;  // traced
 };
 
 }  // namespace
@@ -101,7 +107,7 @@ struct capture {
     for (const auto& [other, count] : covered) after.push_back(recorded[other][count - 1]);
     recorded[stream].push_back(nodes.size());
     covered[stream] = recorded[stream].size();
-    nodes.push_back({std::move(op), std::move(after)});
+    nodes.push_back({std::move(op), std::move(after), trace::call_stack()});
   }
 };
 
@@ -176,7 +182,7 @@ class engine {
   void enqueue(const std::shared_ptr<CUstream_st>& stream, operation op,
                std::vector<stream_point> after = {}) {
     const auto add = [&](const std::shared_ptr<CUstream_st>& other) {
-      if (other->issued > other->completed) after.push_back({other, other->issued});
+      if (traced || other->issued > other->completed) after.push_back(now_of(other));
     };
     if (stream->legacy) {
       for (const auto& [handle, other] : streams) {
@@ -187,8 +193,15 @@ class engine {
     }
     notice_host();
     ++stream->issued;
-    stream->queue.push_back({std::move(op), std::move(after)});
+    auto work = traced ? work_of(*stream, after) : nullptr;
+    stream->queue.push_back({std::move(op), std::move(after), std::move(work)});
     stream->work_ready.notify_one();
+  }
+
+  // All that the stream has been given so far.
+  stream_point now_of(const std::shared_ptr<CUstream_st>& stream) const {
+    if (!traced) return {stream, stream->issued, nullptr};
+    return {stream, stream->issued, std::make_shared<const trace::stream_clock>(stream->reached)};
   }
 
   // A host thread waits.
@@ -199,6 +212,22 @@ class engine {
     go_on();
     wait_for_operations(lock, [&] { return mine.is_met(); });
     demands_.erase(&mine);
+    for (const stream_point& point : mine.points) host_has_seen(point);
+  }
+
+  // The same for everything.
+  void wait_for_all(std::unique_lock<std::mutex>& lock) {
+    const std::uint64_t last = operations_;
+    std::vector<stream_point> points;
+    for (const auto& [handle, stream] : streams) points.push_back(now_of(stream));
+    points.push_back(now_of(legacy_));
+    wait(lock, std::move(points));
+    if (!traced) return;
+    all_before_ = last;
+    if (operations_ > last) return;
+    host_clock_.clear();
+    for (const auto& [handle, stream] : streams) stream->reached.clear();
+    legacy_->reached.clear();
   }
 
   // A host thread has submitted work: some of it may be done before the thread goes on.
@@ -211,7 +240,9 @@ class engine {
     notice_host();
     const demand mine{{point}, random_ && dice_.only_what_is_needed()};
     if (random_ && !mine.is_met() && dice_.moves_on()) perform(lock, 1, &mine);
-    return mine.is_met();
+    if (!mine.is_met()) return false;
+    host_has_seen(point);
+    return true;
   }
 
   // A capturing blocking stream forbids the use of the legacy stream.
@@ -277,7 +308,9 @@ class engine {
       }
       lock.unlock();
       if (next.op.work && (next.op.run_after_failure || peek_asynchronous_error() == cudaSuccess)) {
+        if (traced) trace::perform(next.work);
         const cudaError_t error = next.op.work();
+        if (traced) trace::perform(nullptr);
         if (error != cudaSuccess) set_asynchronous_error(error);
       }
       next = {};  // what it owned is released before the operation counts as done
@@ -292,6 +325,31 @@ class engine {
 
   bool may_begin(const CUstream_st& stream) const {
     return !stream.queue.empty() && (!random_ || turn_ == &stream);
+  }
+
+  // ---- the order that the program asks for, for the tracer ----
+
+  std::shared_ptr<trace::stream_work> work_of(CUstream_st& stream,
+                                              const std::vector<stream_point>& after) {
+    auto work = std::make_shared<trace::stream_work>();
+    work->stream = stream.number;
+    work->position = stream.issued;
+    work->serial = ++operations_;
+    work->all_before = all_before_;
+    stream.reached.merge(host_clock_);
+    for (const stream_point& point : after) {
+      if (point.covers) stream.reached.merge(*point.covers);
+    }
+    work->before = stream.reached;
+    work->submitted_by = trace::call_stack();
+    stream.reached.reach(stream.number, stream.issued);
+    return work;
+  }
+
+  // What one host thread has waited for comes before all that any submits from now on: how threads
+  // tell each other is not known here.
+  void host_has_seen(const stream_point& point) {
+    if (point.covers) host_clock_.merge(*point.covers);
   }
 
   // ---- the random order ----
@@ -412,6 +470,9 @@ class engine {
   std::shared_ptr<CUstream_st> legacy_ = std::make_shared<CUstream_st>();
   std::uint64_t streams_started_ = 0;
 
+  trace::stream_clock host_clock_;
+  std::uint64_t operations_ = 0, all_before_ = 0;
+
   std::uint64_t generation_ = 0;  // of the options
   bool random_ = false;
   stream_dice dice_;
@@ -474,6 +535,29 @@ void end_capture(engine& e, const std::shared_ptr<capture>& c) {
 
 }  // namespace
 
+namespace {
+
+// Traced: what the nodes of a launched graph are among the operations of all streams.
+std::vector<std::shared_ptr<trace::stream_work>> works_of(
+    const std::vector<graph_node>& nodes, const std::shared_ptr<trace::stream_work>& launch) {
+  std::vector<std::shared_ptr<trace::stream_work>> works;
+  if (!traced || launch == nullptr) return works;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    auto work = std::make_shared<trace::stream_work>(*launch);
+    work->node = i;
+    work->submitted_by = nodes[i].submitted_by;
+    for (const std::size_t before : nodes[i].after) {
+      work->nodes_before.insert(before);
+      work->nodes_before.insert(works[before]->nodes_before.begin(),
+                                works[before]->nodes_before.end());
+    }
+    works.push_back(std::move(work));
+  }
+  return works;
+}
+
+}  // namespace
+
 cudaError_t submit(cudaStream_t handle, operation op) {
   engine& e = the_engine();
   std::unique_lock lock(e.mutex);
@@ -493,7 +577,7 @@ cudaError_t drain(cudaStream_t handle) {
     // The legacy stream is done when the blocking streams are: an empty operation waits for both.
     e.enqueue(stream, {});
   }
-  e.wait(lock, {{stream, stream->issued}});
+  e.wait(lock, {e.now_of(stream)});
   return take_asynchronous_error();
 }
 
@@ -501,11 +585,7 @@ cudaError_t drain_all() {
   engine& e = the_engine();
   std::unique_lock lock(e.mutex);
   if (const cudaError_t refused = refuse_during_capture_locked(e, false)) return refused;
-  std::vector<stream_point> points;
-  for (const auto& [handle, stream] : e.streams) points.push_back({stream, stream->issued});
-  const auto legacy = e.find(nullptr);
-  points.push_back({legacy, legacy->issued});
-  e.wait(lock, std::move(points));
+  e.wait_for_all(lock);
   return take_asynchronous_error();
 }
 
@@ -630,7 +710,7 @@ cudaError_t cudaStreamQuery(cudaStream_t handle) {
   if (const cudaError_t refused = simt::refuse_during_capture_locked(e, stream->legacy)) {
     return noted(refused);
   }
-  if (!e.is_done(lock, {stream, stream->issued})) return cudaErrorNotReady;
+  if (!e.is_done(lock, e.now_of(stream))) return cudaErrorNotReady;
   return noted(simt::take_asynchronous_error());
 }
 
@@ -694,7 +774,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
                                              },
                                              true});
     if (error != cudaSuccess) return noted(error);
-    record->point = {stream, stream->issued};
+    record->point = e.now_of(stream);
   }
   event->last = record;
   return cudaSuccess;
@@ -895,8 +975,10 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
     std::unique_lock lock(e.mutex);
     const std::vector<std::size_t> order = e.order_of(*nodes);
     lock.unlock();
+    const auto works = simt::works_of(*nodes, simt::trace::performed_now());
     for (const std::size_t i : order) {
       const simt::operation& op = (*nodes)[i].op;
+      if (!works.empty()) simt::trace::perform(works[i]);
       const cudaError_t error = op.work ? op.work() : cudaSuccess;
       if (error != cudaSuccess) return error;
     }

@@ -424,4 +424,34 @@ inline std::vector<int> graph_replayed_over_its_input(bool right) {
   return w.results;
 }
 
+// ---- all of them -------------------------------------------------------------------------------
+
+struct wrong_pipeline {
+  const char* name;
+  std::vector<int> (*run)(bool right);
+  /// Both accesses are the device's, and of device memory: then the tracer names them. What the
+  /// host does to its own memory it does not see.
+  bool is_traced;
+};
+
+inline constexpr wrong_pipeline wrong_pipelines[] = {
+    {"no_wait_before_the_kernel", no_wait_before_the_kernel, true},
+    {"no_wait_before_the_copy_down", no_wait_before_the_copy_down, true},
+    {"device_input_refilled_too_early", device_input_refilled_too_early, true},
+    {"device_output_overwritten_too_early", device_output_overwritten_too_early, true},
+    {"pinned_input_refilled_too_early", pinned_input_refilled_too_early, false},
+    {"pinned_output_read_too_early", pinned_output_read_too_early, false},
+    {"synchronizes_the_wrong_stream", synchronizes_the_wrong_stream, false},
+    {"freed_in_another_stream", freed_in_another_stream, true},
+    {"allocated_in_another_stream", allocated_in_another_stream, true},
+    {"default_stream_in_the_middle", default_stream_in_the_middle, true},
+    {"memset_taken_for_synchronous", memset_taken_for_synchronous, true},
+    {"event_recorded_too_early", event_recorded_too_early, true},
+    {"waits_before_the_record", waits_before_the_record, true},
+    {"one_event_for_two_lanes", one_event_for_two_lanes, true},
+    {"waits_for_the_other_lane", waits_for_the_other_lane, true},
+    {"graph_without_an_edge", graph_without_an_edge, true},
+    {"graph_replayed_over_its_input", graph_replayed_over_its_input, false},
+};
+
 }  // namespace warpladder::caught

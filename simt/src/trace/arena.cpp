@@ -73,11 +73,13 @@ void arena::release(void* pointer) {
   found->second.freed = true;
   const std::size_t whole = (found->second.bytes + alignment - 1) / alignment * alignment;
   madvise(pointer, whole, MADV_DONTNEED);
-  if (shadow_ == nullptr) return;
   // Whole pages of data have whole pages of shadow. Addresses are never used again.
   const std::size_t first_word = (found->first - base_) / 4;
-  madvise(static_cast<char*>(shadow_) + first_word * shadow_bytes_per_word_,
-          whole / 4 * shadow_bytes_per_word_, MADV_DONTNEED);
+  for (const auto& shadow : shadows_) {
+    if (shadow.start == nullptr) continue;
+    madvise(static_cast<char*>(shadow.start) + first_word * shadow.bytes_per_word,
+            whole / 4 * shadow.bytes_per_word, MADV_DONTNEED);
+  }
 }
 
 void arena::name(const void* pointer, std::string name) {
@@ -143,13 +145,13 @@ void arena::clear_touched() {
   }
 }
 
-void* arena::shadow(std::size_t bytes_per_word) {
+void* arena::shadow(purpose what_for, std::size_t bytes_per_word) {
   std::lock_guard lock(the_ranges().mutex);
-  if (shadow_ == nullptr) {
-    shadow_ = reserve(capacity_ / 4 * bytes_per_word);
-    shadow_bytes_per_word_ = bytes_per_word;
+  auto& shadow = shadows_[static_cast<std::size_t>(what_for)];
+  if (shadow.start == nullptr) {
+    shadow = {reserve(capacity_ / 4 * bytes_per_word), bytes_per_word};
   }
-  return shadow_;
+  return shadow.start;
 }
 
 }  // namespace simt::trace

@@ -40,7 +40,8 @@ class arena {
 
   // Address space for `bytes_per_word` zero bytes per 4-byte word of the arena, used as far as it
   // is touched.
-  void* shadow(std::size_t bytes_per_word);
+  enum class purpose { order_of_threads, order_of_streams };
+  void* shadow(purpose what_for, std::size_t bytes_per_word);
 
  private:
   arena();
@@ -50,8 +51,10 @@ class arena {
   std::uintptr_t base_ = 0;
   std::uintptr_t next_ = 0;
   std::uint8_t* touched_[2] = {};
-  void* shadow_ = nullptr;
-  std::size_t shadow_bytes_per_word_ = 0;
+  struct {
+    void* start = nullptr;
+    std::size_t bytes_per_word = 0;
+  } shadows_[2];
   unsigned allocations_ = 0;
 };
 

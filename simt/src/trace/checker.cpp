@@ -52,7 +52,8 @@ bool for_each_word(shared_words& shared, std::size_t offset, unsigned bytes, Vis
 }  // namespace
 
 checker::checker()
-    : global_words_(static_cast<word_state*>(arena::instance().shadow(sizeof(word_state)))),
+    : global_words_(static_cast<word_state*>(
+          arena::instance().shadow(arena::purpose::order_of_threads, sizeof(word_state)))),
       global_base_(arena::instance().base()) {}
 
 void checker::begin_block(launch_checker& launch, std::uint32_t block, unsigned threads) {

@@ -11,6 +11,7 @@
 
 #include "checker.hpp"
 #include "simt/trace.hpp"
+#include "stream_work.hpp"
 
 namespace simt::trace {
 
@@ -45,6 +46,7 @@ class launch_record {
   launch_checker order;
   const void* kernel_module = nullptr;
   std::string kernel;
+  std::shared_ptr<stream_work> work;  // what the launch is among the operations of all streams
 
   void add(const counter_key& key, const counts& more) { totals[key] += more; }
   void add(raw_finding found);

@@ -340,6 +340,7 @@ void tracer::check(const access& a, const place& where) {
     clashed = checker_.touch_shared(thread(), a, where.owner->shared_, where.offset, found);
   } else if (where.space == memory_space::global) {
     clashed = checker_.touch_global(thread(), a, found);
+    if (record_->work) note_kernel_work(*record_->work, a.address, a.bytes, a.writes, a.atomic);
   }
   if (clashed) report(found, a, where);
 }
@@ -549,6 +550,8 @@ std::shared_ptr<launch_record> launch_begins(const grid& launch) {
   auto record = std::make_shared<launch_record>(*wanted, ++generations);
   record->kernel_module = launch.symbols().module;
   record->kernel = launch.symbols().name;
+  record->work = performed_now();
+  if (record->work) record->work->what = "kernel " + record->kernel;
   if (wanted->count) arena::instance().clear_touched();
   return record;
 }
