@@ -204,9 +204,9 @@ class runner {
   /// Runs all of `from` through the stages into `to`; returns when the sink has the last chunk. The
   /// device's work starts after what `around` holds already, and has ended when run() returns or
   /// throws: what is enqueued there afterwards finds it done.
-  /// Throws `failed` for errors on the way; std::invalid_argument, cuda_error and, if there is no
-  /// thread for the sink, std::system_error before the source
-  /// has been asked. Then, too, the streams are idle, and this runner and `around` can be used.
+  /// Throws `failed` for errors on the way. Before the source has been asked:
+  /// std::invalid_argument, cuda_error, and std::system_error if there is no thread for the sink.
+  /// Then, too, the streams are idle, and this runner and `around` can be used.
   summary run(const source& from, const sink& to, stream_view around) {
     return run(from, to, around, options_.stop);
   }
