@@ -152,7 +152,8 @@ std::vector<std::string> figures(const topic& topic, const result& one) {
       one.flops_per_second > 0 ? one.flops_per_second * 1e-12 : one.bytes_per_second * 1e-9;
   return {readable_time(one.seconds),
           fmt::format("{:.{}f}", rate, one.flops_per_second > 0 ? 2 : 0),
-          fmt::format("{:.1f}%{}", 100 * one.ceiling_ratio, one.bound_by_memory ? " m" : "  "),
+          fmt::format("{:.1f}%{}", 100 * one.ceiling_ratio,
+                      topic.has_roofline() && one.bound_by_memory ? " m" : "  "),
           fmt::format("{:.2f}", one.vendor_ratio)};
 }
 
@@ -165,7 +166,7 @@ std::vector<table::column> figure_columns(const topic& topic, const std::string&
   }
   return {{"time", table::align::right},
           {topic.is_arithmetic ? "TFLOP/s" : "GB/s", table::align::right},
-          {"% ceiling  ", table::align::right},
+          {topic.has_roofline() ? "% ceiling  " : "% bound  ", table::align::right},
           {"x " + vendor, table::align::right}};
 }
 
@@ -341,7 +342,7 @@ int climb_topic(const topic& topic, const climb_options& wanted, ordered_json& a
   const auto fact = [&](const char* key) { return context.value(key, "?"); };
   fmt::print("\n{}, driver {}{}\n", fact("gpu"), fact("driver"), vendor_versions(context));
   if (!topic.bound.empty()) fmt::print("% bound is of {}, measured in this run.\n", topic.bound);
-  if (!topic.is_latency)
+  if (topic.has_roofline())
     fmt::print(
         "ceilings measured in this run: {} TFLOP/s float32, {} GB/s copy; % ceiling is of the "
         "first, or of the second (m)\n"

@@ -198,13 +198,14 @@ void climb_ladder(const topic& topic, const ladder_facts& ladder, const climb_op
   }
   all.report["ladders"].push_back(block);
   if (wanted.json) return;
-  fmt::print("\n{}{}\n\n{}", ladder.title, topic.is_latency ? "" : " (float32)", results.text());
+  fmt::print("\n{}{}\n\n{}", ladder.title, topic.has_roofline() ? " (float32)" : "",
+             results.text());
   for (const auto& [what, names] : remarks) {
     const std::string who = names.size() > 4 ? fmt::format("{} rungs", names.size())
                                              : fmt::format("{}", fmt::join(names, ", "));
     fmt::print("  {} ({}): {}\n", who, what.second, what.first);
   }
-  if (!topic.is_latency) fmt::print("\n{}", needs.text());
+  if (topic.has_roofline()) fmt::print("\n{}", needs.text());
 }
 
 }  // namespace

@@ -48,8 +48,8 @@ int list(const std::string& topic_name, bool as_json) {
                                    {"why_not", why_not}});
       }
       if (!as_json)
-        fmt::print("{}{}, {} backend\n\n{}\n", ladder.title, topic.is_latency ? "" : " (float32)",
-                   WARPLADDER_BACKEND, rows.text());
+        fmt::print("{}{}, {} backend\n\n{}\n", ladder.title,
+                   topic.has_roofline() ? " (float32)" : "", WARPLADDER_BACKEND, rows.text());
     }
   }
   if (as_json) fmt::print("{}\n", all.dump(2));

@@ -64,6 +64,7 @@ topic transfer_topic() {
           .quick_sizes = "64MiB,64MiB:out,4096x1KiB+1024:out,1000of4KiB",
           .checked = "byte by byte",
           .is_arithmetic = false,
+          .bound = "the copy engine, with page-locked memory",
           .ladders = {ladder("pageable", "cudaMemcpy", kind::one_piece, tables::staged_rungs()),
                       ladder("page-locked", "rung 10", kind::one_piece, tables::pinned_rungs()),
                       ladder("rows", "rung 20", kind::rows, tables::rows_rungs()),

@@ -61,11 +61,14 @@ struct topic {
   std::string checked;      ///< how results are judged: "against float64"
   bool is_arithmetic;       ///< rates are flop/s; else bytes/s
   bool is_latency = false;  ///< there is no rate, only a time
-  std::string bound = {};  ///< what such a time is a share of, if of anything: "the busiest engine"
+  std::string bound = {};  ///< "the busiest engine", if neither memory nor arithmetic is what binds
   std::vector<ladder_facts> ladders;
   /// Throws std::invalid_argument, saying what to write instead, if this is no size.
   std::function<void(const std::string& size)> check_size;
   std::function<void(std::vector<runnable_rung>&)> add_rungs;
+
+  /// Work on float32 that the GPU's memory or arithmetic binds?
+  bool has_roofline() const { return bound.empty() && !is_latency; }
 };
 
 const std::vector<topic>& topics();
