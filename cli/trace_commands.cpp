@@ -142,6 +142,8 @@ int check(const check_options& wanted) {
         simt::options options = simt::current_options();
         options.schedule = seed == 0 ? simt::schedule::round_robin : simt::schedule::random;
         options.seed = std::uint64_t(seed);
+        options.streams = seed == 0 ? simt::stream_order::soon : simt::stream_order::random;
+        options.stream_seed = std::uint64_t(seed);
         // As on a large GPU, and as on a tiny one, where blocks that stay take many tiles each.
         options.sm_count = seed % 2 == 0 ? simt::report::find_gpu("h100").multiprocessors : 2;
         const simt::scoped_options order(options);
