@@ -27,7 +27,8 @@ copier_options small_chunks(unsigned threads, std::size_t chunk_bytes = 512) {
           .chunk_bytes = chunk_bytes,
           .chunks_per_thread = 2,
           .direct_below = 0,
-          .smallest_piece = chunk_bytes};
+          .smallest_piece = chunk_bytes,
+          .bytes_per_thread = 1};
 }
 
 outcome copy(copier& with, transfer_ends& ends, stream_view on, std::stop_token stop = {}) {

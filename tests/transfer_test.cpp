@@ -82,7 +82,8 @@ struct staged_means {
                 .chunk_bytes = chunk,
                 .chunks_per_thread = 2,
                 .direct_below = 0,
-                .smallest_piece = chunk}),
+                .smallest_piece = chunk,
+                .bytes_per_thread = 1}),
         threads(threads) {}
 
   staged_problem problem(transfer_ends& ends) {

@@ -48,6 +48,9 @@ struct copier_options {
   /// Copies of less than this are left to the runtime, which stages them in one piece.
   std::size_t direct_below = std::size_t{64} << 10;
   std::size_t smallest_piece = std::size_t{64} << 10;  ///< chunk_bytes, if that is less
+  /// A thread takes part for every so many bytes: waking it takes the time in which another copies
+  /// some 50 KB.
+  std::size_t bytes_per_thread = std::size_t{128} << 10;
   unsigned pieces_per_thread = 4;  ///< of a copy that the ring holds: so many for overlap
   std::chrono::nanoseconds patience = detail::usual_patience;  ///< polled so long before it sleeps
 };
@@ -85,6 +88,7 @@ inline copier_options chosen_from_machine(copier_options o) {
   if (o.chunk_bytes == 0) o.chunk_bytes = std::size_t{2} << 20;
   if (o.chunks_per_thread == 0) o.chunks_per_thread = 2;  // one travels while one is copied
   o.pieces_per_thread = std::max(o.pieces_per_thread, 1u);
+  o.bytes_per_thread = std::max<std::size_t>(o.bytes_per_thread, 1);
   o.chunk_bytes = (o.chunk_bytes + 63) / 64 * 64;
   o.smallest_piece = std::clamp<std::size_t>(o.smallest_piece, 64, o.chunk_bytes);
   return o;
@@ -228,10 +232,10 @@ inline outcome copier::copy(direction way, void* to, const void* from, std::size
     throw std::invalid_argument("copier: what is to be device memory is host memory");
   const auto* const host = static_cast<const std::byte*>(to_device ? from : to);
   const cudaMemoryType begin = detail::memory_type(host);
-  const cudaMemoryType end = detail::memory_type(host + bytes - 1);
   if (begin == cudaMemoryTypeDevice)
     throw std::invalid_argument("copier: what is to be host memory is device memory");
-  const bool pageable = begin == cudaMemoryTypeUnregistered || end == cudaMemoryTypeUnregistered;
+  const bool pageable = begin == cudaMemoryTypeUnregistered ||
+                        detail::memory_type(host + bytes - 1) == cudaMemoryTypeUnregistered;
 
   if (stop.stop_requested()) return {.cancelled = true};
   if (pageable && bytes >= options_.direct_below)
@@ -247,7 +251,9 @@ inline outcome copier::copy(direction way, void* to, const void* from, std::size
 
 inline outcome copier::staged(direction way, void* to, const void* from, std::size_t bytes,
                               stream_view on, std::stop_token stop) {
-  const std::size_t shares = std::size_t{options_.threads} * options_.pieces_per_thread;
+  const unsigned worth =
+      unsigned(std::clamp<std::size_t>(bytes / options_.bytes_per_thread, 1, options_.threads));
+  const std::size_t shares = std::size_t{worth} * options_.pieces_per_thread;
   const std::size_t page = 4096;
   const std::size_t share = (bytes / shares + page) / page * page;
   detail::pieces all(
@@ -257,7 +263,7 @@ inline outcome copier::staged(direction way, void* to, const void* from, std::si
        .stores = options_.stores,
        .patience = options_.patience,
        .stop = std::move(stop)});
-  const auto threads = unsigned(std::min<std::size_t>(options_.threads, all.count()));
+  const auto threads = unsigned(std::min<std::size_t>(worth, all.count()));
   const std::span<const stream> lanes = lanes_of(on);
   cudaError_t status = fork(on, lanes);
   if (status == cudaSuccess) {

@@ -5,11 +5,12 @@
 //
 // Idea: keep them. They sleep between copies and wake each other: the caller two of them, each of
 // those two more. A copy is cut into several pieces per thread, so that one of a few MiB fills the
-// pipeline too; the caller begins with its own, and who wakes up too late is not waited for. Below
-// 64 KiB the runtime copies. This is the front door, warpladder::transfer::copier.
+// pipeline too; the caller begins with its own, and who wakes up too late is not waited for. One
+// thread takes part for every 128 KiB, and below 64 KiB the runtime copies. This is the front door,
+// warpladder::transfer::copier.
 // Traffic: as before.
-// Limited by: PCIe for large copies. At 1 MiB, by waking: about 10 us per generation, 40 us for 15
-// threads, in which the caller alone has done half of the work.
+// Limited by: PCIe for large copies. At 2 MiB, by waking: about 10 us per generation, 40 us for 15
+// threads, in which PCIe could have moved all of it.
 #pragma once
 
 #include <new>
