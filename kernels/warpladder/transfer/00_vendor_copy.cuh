@@ -5,11 +5,12 @@
 //
 // Idea: none of ours. A copy engine needs physical addresses that stay, which pageable memory does
 // not have. So the runtime copies into page-locked memory of its own, on the calling thread, and
-// has the engine fetch it from there. Traffic: per byte one crossing of PCIe, and on the host's
-// memory one read by the CPU, one write and one read by the engine. Limited by: one thread that
-// copies, about 10 GB/s, a fifth of what PCIe 5 x16 moves. The call is asynchronous by name alone:
-// on the way to the device it returns when all bytes are staged, from the device when all have
-// arrived.
+// has the engine fetch it from there.
+// Traffic: per byte one crossing of PCIe, and on the host's memory one read by the CPU, one write
+// and one read by the engine.
+// Limited by: one thread that copies, about 10 GB/s, a fifth of what PCIe 5 x16 moves. The call is
+// asynchronous by name alone: on the way to the device it returns when all bytes are staged, from
+// the device when all have arrived.
 #pragma once
 
 #include <warpladder/core/capture.hpp>

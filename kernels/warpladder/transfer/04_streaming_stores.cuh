@@ -5,10 +5,11 @@
 //
 // Idea: store past the caches (non-temporal). The CPU does not read again what it stages.
 // Traffic: on the host's memory 3 instead of 4 bytes per byte: nothing is read before it is
-// written. At 55 GB/s, 165 instead of 220 GB/s. Limited by: PCIe where memory was the limit before.
-// Where chunks stay in the cache, nothing is won: the engine reads the cache faster than memory,
-// and a line that is streamed has left it. And glibc's memcpy streams by itself above a size of its
-// own, about the share of a core in the last cache.
+// written. At 55 GB/s, 165 instead of 220 GB/s.
+// Limited by: PCIe where memory was the limit before. Where chunks stay in the cache, nothing is
+// won: the engine reads the cache faster than memory, and a line that is streamed has left it. And
+// glibc's memcpy streams by itself above a size of its own, about the share of a core in the last
+// cache.
 #pragma once
 
 #include <warpladder/core/capture.hpp>

@@ -4,8 +4,9 @@
 // pointers up and writes a command.
 //
 // Idea: one call for all of them, cudaMemcpyBatchAsync (CUDA 12.8). The copies of a batch may run
-// in any order, and side by side. Traffic: as before. Limited by: what the driver still does per
-// copy, and the engine's beginning of each.
+// in any order, and side by side.
+// Traffic: as before.
+// Limited by: what the driver still does per copy, and the engine's beginning of each.
 //
 // Not in the legacy default stream, by the runtime's rule, and not under capture.
 #pragma once

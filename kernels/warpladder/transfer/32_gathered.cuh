@@ -4,11 +4,12 @@
 //
 // Idea: make one copy of them. The host packs all sources and a table of destinations into one
 // page-locked chunk, one copy brings it to scratch memory, and a kernel deals the pieces out, a
-// block for each. Traffic: on the host a read and a write of all bytes by one core; over PCIe the
-// bytes and 24 per piece for the table; on the device another read and write. Limited by: the core
-// that packs, 10 GB/s: 1000 pieces of 4 KiB take it 0.4 ms, PCIe 75 us. The smaller the pieces, the
-// more it gains: of 64 bytes they are packed in 20 us. The sources may be pageable, and may be
-// reused at once.
+// block for each.
+// Traffic: on the host a read and a write of all bytes by one core; over PCIe the bytes and 24 per
+// piece for the table; on the device another read and write.
+// Limited by: the core that packs, 10 GB/s: 1000 pieces of 4 KiB take it 0.4 ms, PCIe 75 us. The
+// smaller the pieces, the more it gains: of 64 bytes they are packed in 20 us. The sources may be
+// pageable, and may be reused at once.
 //
 // Blocks the calling thread while it packs, and refuses to be captured: a replay would not pack.
 #pragma once
