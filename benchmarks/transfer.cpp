@@ -102,10 +102,11 @@ double engine_seconds(direction way, std::size_t bytes) {
 
 // Pageable memory.
 
-/// What staging rungs are lent: all of them as much as the copier chose for itself.
+/// What staging rungs are lent: as many threads as the copier chose for itself, and chunks of 2
+/// MiB, the best size where each thread has its own.
 struct lent_to_rungs {
   wl::transfer::copier copier;
-  wl::transfer::staging ring{std::size_t{2} * copier.chosen().threads, copier.chosen().chunk_bytes};
+  wl::transfer::staging ring{std::size_t{2} * copier.chosen().threads, std::size_t{2} << 20};
 
   static lent_to_rungs& get() {
     static lent_to_rungs only;

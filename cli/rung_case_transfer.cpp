@@ -102,7 +102,7 @@ struct staged_case : sides<pageable_memory> {
   static constexpr std::size_t chunk = 4096;
   transfer::staging ring{2 * threads, chunk};
   transfer::copier copier{
-      {.threads = threads, .chunk_bytes = chunk, .direct_below = 0, .bytes_per_thread = 1}};
+      {.threads = threads, .chunk_bytes = chunk, .direct_below = 0, .small_up_to = 0}};
   std::vector<move> moves;
   problem_type problem;
 };

@@ -79,11 +79,10 @@ struct staged_means {
   explicit staged_means(unsigned threads)
       : ring(2 * threads, chunk),
         copier({.threads = threads,
+                .chunks = 2 * threads,
                 .chunk_bytes = chunk,
-                .chunks_per_thread = 2,
                 .direct_below = 0,
-                .smallest_piece = chunk,
-                .bytes_per_thread = 1}),
+                .small_up_to = 0}),
         threads(threads) {}
 
   staged_problem problem(transfer_ends& ends) {

@@ -34,11 +34,9 @@ void add_row(table& to, transfer_lab& lab, std::string what, staged_copier& stag
 ordered_json facts_of(const copier_options& made) {
   return {{"threads", made.threads},
           {"chunk_bytes", made.chunk_bytes},
-          {"streaming", made.stores == stores::streaming},
-          {"streams", made.streams},
-          {"chunks_per_thread", made.chunks_per_thread},
-          {"smallest_piece", made.smallest_piece},
-          {"pieces_per_thread", made.pieces_per_thread}};
+          {"chunks", made.chunks},
+          {"piece_bytes", made.piece_bytes},
+          {"streaming", made.stores == stores::streaming}};
 }
 
 void add(table& to, transfer_lab& lab, const copier_options& wanted,
@@ -61,24 +59,26 @@ ordered_json measure_tuning(transfer_lab& lab) {
   table chosen("the staged copier as it chooses by itself");
   add(chosen, lab, {}, sizes);
 
+  // In the sweeps every copy is done as large ones are, or the options would not count.
   table sweep("threads, chunks, stores");
   for (const unsigned count : threads) {
-    for (std::size_t chunk = 256 * kib; chunk <= 16 * mib; chunk *= lab.quick ? 8 : 2) {
+    for (std::size_t chunk = 256 * kib; chunk <= 8 * mib; chunk *= lab.quick ? 8 : 2) {
       for (const stores how : {stores::cached, stores::streaming})
-        add(sweep, lab, {.threads = count, .chunk_bytes = chunk, .stores = how}, sizes);
+        add(sweep, lab, {.threads = count, .chunk_bytes = chunk, .stores = how, .small_up_to = 0},
+            sizes);
     }
   }
 
-  table ring("chunks per thread, and streams that share the copies");
-  for (const unsigned chunks : {2u, 3u, 4u}) {
-    for (const unsigned streams : {0u, 1u, 2u, 4u})
-      add(ring, lab, {.chunks_per_thread = chunks, .streams = streams}, sizes);
+  table ring("pieces, and chunks of the ring");
+  for (const std::size_t piece : {64 * kib, 128 * kib, 512 * kib, 2 * mib}) {
+    for (const unsigned chunks : {2u, 4u, 8u, 16u})
+      add(ring, lab, {.chunks = chunks, .piece_bytes = piece, .small_up_to = 0}, sizes);
   }
 
   // Where copies are so small that waking a thread counts.
-  table small("small copies, over the smallest piece that is worth a thread");
-  const std::vector<std::size_t> small_sizes{64 * kib,  128 * kib, 256 * kib,
-                                             512 * kib, mib,       4 * mib};
+  table small("small copies, over the threads");
+  const std::vector<std::size_t> small_sizes{64 * kib, 128 * kib, 256 * kib, 512 * kib,
+                                             mib,      2 * mib,   4 * mib};
   for (const std::size_t bytes : small_sizes) {
     for (const direction where : directions) {
       const ends between =
@@ -93,10 +93,16 @@ ordered_json measure_tuning(transfer_lab& lab) {
                  {"time", time.whole.json()}});
     }
   }
-  for (const std::size_t piece : {32 * kib, 64 * kib, 128 * kib, 256 * kib}) {
-    for (const unsigned pieces : {1u, 4u})
-      add(small, lab, {.direct_below = 0, .smallest_piece = piece, .pieces_per_thread = pieces},
-          small_sizes);
+  add(small, lab, {}, small_sizes);
+  for (const unsigned count : {1u, 2u, 4u, 8u}) {
+    add(small, lab,
+        {.threads = count,
+         .chunk_bytes = 256 * kib,
+         .piece_bytes = 64 * kib,
+         .stores = stores::streaming,
+         .direct_below = 0,
+         .small_up_to = 0},
+        small_sizes);
   }
   return {{"chosen", chosen.json()},
           {"sweep", sweep.json()},

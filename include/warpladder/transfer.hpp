@@ -2,9 +2,10 @@
 //
 // Pageable host memory to and from the device at the speed of page-locked memory:
 //
-//   warpladder::transfer::copier copier;              // once: locks a ring of chunks, starts
-//   threads copier.to_device(device, host, bytes, stream);    // ordered in the stream, like any
-//   copy copier.to_host(host, device, bytes, stream);      // complete when it returns
+//   warpladder::transfer::copier copier;            // once: locks a ring, starts threads
+//
+//   copier.to_device(device, host, bytes, stream);  // ordered in the stream, like any copy
+//   copier.to_host(host, device, bytes, stream);    // complete when it returns
 //
 // Needs the CUDA runtime alone. How it works and what it gains: docs/transfer.md.
 #pragma once
@@ -16,7 +17,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
-#include <span>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -26,9 +27,10 @@
 #include <warpladder/core/capture.hpp>
 #include <warpladder/core/error.hpp>
 #include <warpladder/core/event.hpp>
+#include <warpladder/core/math.hpp>
 #include <warpladder/core/stream.hpp>
 #include <warpladder/pinned_pool.hpp>
-#include <warpladder/transfer/detail/pieces.hpp>
+#include <warpladder/transfer/detail/relay.hpp>
 #include <warpladder/transfer/staging.hpp>
 
 #ifdef __linux__
@@ -37,21 +39,19 @@
 
 namespace warpladder::transfer {
 
-/// How a copier works; what is 0 is chosen from the machine. All of it can be left alone.
+/// How a copier works; what is 0 or empty is chosen from the machine or from the size of each copy.
+/// All of it can be left alone.
 struct copier_options {
-  unsigned threads = 0;            ///< with the calling one; at most 64
-  std::size_t chunk_bytes = 0;     ///< largest piece of a copy; rounded up to a multiple of 64
-  unsigned chunks_per_thread = 0;  ///< at most 16 are used
-  unsigned streams = 0;            ///< 0: copies are submitted to the caller's stream itself; n: to
-                                   ///< n streams that follow it, then it follows them; at most 16
-  transfer::stores stores = stores::cached;  ///< how threads write chunks and destinations
+  unsigned threads = 0;         ///< with the calling one; at most 64
+  unsigned chunks = 0;          ///< of the ring; at most 64
+  std::size_t chunk_bytes = 0;  ///< of the ring, and so the largest copy by the device
+  std::size_t piece_bytes = 0;  ///< the largest copy by a thread
+  std::optional<transfer::stores> stores = {};  ///< how threads write chunks and destinations
   /// Copies of less than this are left to the runtime, which stages them in one piece.
-  std::size_t direct_below = std::size_t{64} << 10;
-  std::size_t smallest_piece = std::size_t{64} << 10;  ///< chunk_bytes, if that is less
-  /// A thread takes part for every so many bytes: waking it takes the time in which another copies
-  /// some 50 KB.
-  std::size_t bytes_per_thread = std::size_t{128} << 10;
-  unsigned pieces_per_thread = 4;  ///< of a copy that the ring holds: so many for overlap
+  std::size_t direct_below = std::size_t{1} << 20;
+  /// Copies of up to this much are done by a few threads, so as not to wait for the others to wake
+  /// up, and in small chunks, so that the pipeline fills.
+  std::size_t small_up_to = std::size_t{64} << 20;
   std::chrono::nanoseconds patience = detail::usual_patience;  ///< polled so long before it sleeps
 };
 
@@ -75,23 +75,43 @@ inline unsigned usable_processors() {
 }
 
 inline copier_options chosen_from_machine(copier_options o) {
-  const auto refuse_above = [](unsigned value, unsigned most, const char* what) {
+  const auto refuse_above = [](std::size_t value, std::size_t most, const char* what) {
     if (value > most) throw std::invalid_argument(std::string("copier: too many ") + what);
   };
   refuse_above(o.threads, 64, "threads");
-  refuse_above(o.chunks_per_thread, 16, "chunks per thread");
-  refuse_above(o.streams, 16, "streams");
-  if (o.chunk_bytes > std::size_t{1} << 40) throw std::invalid_argument("copier: huge chunks");
-  // A core copies about 10 GB/s, PCIe 5 moves 55: what 16 cores do above that is for the time that
-  // they spend asleep or share with others.
-  if (o.threads == 0) o.threads = std::min(usable_processors(), 16u);
-  if (o.chunk_bytes == 0) o.chunk_bytes = std::size_t{2} << 20;
-  if (o.chunks_per_thread == 0) o.chunks_per_thread = 2;  // one travels while one is copied
-  o.pieces_per_thread = std::max(o.pieces_per_thread, 1u);
-  o.bytes_per_thread = std::max<std::size_t>(o.bytes_per_thread, 1);
-  o.chunk_bytes = (o.chunk_bytes + 63) / 64 * 64;
-  o.smallest_piece = std::clamp<std::size_t>(o.smallest_piece, 64, o.chunk_bytes);
+  refuse_above(o.chunks, relay::most_places, "chunks");
+  refuse_above(o.chunk_bytes, std::size_t{1} << 40, "bytes in a chunk");
+  // A core copies 5 to 10 GB/s, PCIe 5 moves 55: twelve leave something for those that share their
+  // time with others, and more gain nothing.
+  if (o.threads == 0) o.threads = std::min(usable_processors(), 12u);
+  if (o.chunks == 0) o.chunks = 8;
+  if (o.chunk_bytes == 0) o.chunk_bytes = std::size_t{4} << 20;
+  o.chunk_bytes = round_up(o.chunk_bytes, std::size_t{64});
   return o;
+}
+
+/// How one copy is done.
+struct staging_plan {
+  unsigned threads;  // with the calling one
+  std::size_t piece_bytes, pieces_per_chunk;
+  transfer::stores stores;
+};
+
+/// What an H100's machine with 16 cores liked best: docs/transfer.md, Worklog. A few threads that
+/// write past the caches fill the bus as long as the source lies in them; beyond, reading takes as
+/// long as writing, and it takes all threads.
+inline staging_plan plan_for(const copier_options& o, std::size_t bytes) {
+  constexpr std::size_t kib = 1024;
+  const bool small = bytes <= o.small_up_to;
+  const std::size_t few = std::clamp<std::size_t>(bytes / (256 * kib), 1, 4);
+  std::size_t piece = o.piece_bytes != 0 ? o.piece_bytes : (bytes <= 8192 * kib ? 64 : 128) * kib;
+  piece = std::min(round_up(piece, std::size_t{64}), o.chunk_bytes);
+  const std::size_t chunk =
+      small ? std::clamp<std::size_t>(bytes / 8, 256 * kib, 2048 * kib) : o.chunk_bytes;
+  return {.threads = small ? unsigned(std::min<std::size_t>(few, o.threads)) : o.threads,
+          .piece_bytes = piece,
+          .pieces_per_chunk = std::max<std::size_t>(std::min(chunk, o.chunk_bytes) / piece, 1),
+          .stores = o.stores.value_or(small ? stores::streaming : stores::cached)};
 }
 
 inline cudaMemoryType memory_type(const void* pointer) {
@@ -111,9 +131,9 @@ class copier {
  public:
   using options = copier_options;
 
-  /// Locks the ring in memory (about 0.4 ms per MiB) and starts the threads, which sleep between
-  /// copies. Throws std::invalid_argument, warpladder::cuda_error or std::system_error, and keeps
-  /// nothing then.
+  /// Locks the ring in memory (32 MiB, 0.4 ms per MiB) and starts the threads, which sleep
+  /// between copies. Throws std::invalid_argument, warpladder::cuda_error or std::system_error, and
+  /// keeps nothing then.
   explicit copier(const options& wanted = {});
   copier(const copier&) = delete;
   copier& operator=(const copier&) = delete;
@@ -146,46 +166,33 @@ class copier {
     return copy(direction::to_host, host, device, bytes, on, std::move(stop));
   }
 
-  /// What was chosen, nothing being 0 any more but `streams`.
+  /// What was chosen from the machine; what is chosen for each copy is as it was given.
   const options& chosen() const noexcept { return options_; }
-  /// In words: "8 threads, each with 2 chunks of 2 MiB, copies on the caller's stream".
+  /// In words: "12 threads, a ring of 8 chunks of 4 MiB".
   std::string describe() const;
 
  private:
-  struct job {
-    detail::pieces* all;
-    stream_view on;
-    std::span<const stream> lanes;
-  };
-
   outcome copy(direction way, void* to, const void* from, std::size_t bytes, stream_view on,
                std::stop_token stop);
   outcome staged(direction way, void* to, const void* from, std::size_t bytes, stream_view on,
                  std::stop_token stop);
-  std::span<const stream> lanes_of(stream_view on) const;
-  void work(const job& what, unsigned thread);
-  void share_out(const job& what, unsigned helpers);
+  cudaError_t conduct(detail::relay& job, std::size_t helpers, stream_view on);
   void wake_two();
-  void serve(const std::stop_token& leave, unsigned thread);
-  cudaError_t fork(stream_view on, std::span<const stream> lanes);
-  cudaError_t join(stream_view on, std::span<const stream> lanes);
+  void serve(const std::stop_token& leave);
 
   const options options_;
-  int device_ = 0;
   staging staging_;
-  std::vector<stream> lanes_;
-  std::vector<event> joins_;
-  event fork_, arrived_;
+  event arrived_;
   std::mutex calls_;  // held during a call
 
   // What the threads wait for. All of it under `mutex_`.
   std::mutex mutex_;
   std::condition_variable_any work_;
   std::condition_variable idle_;
-  const job* job_ = nullptr;
-  unsigned wanted_ = 0;  // threads that are still to take part
-  unsigned asleep_ = 0;  // of which nobody has woken
-  unsigned active_ = 0;  // threads that take part
+  detail::relay* job_ = nullptr;
+  std::size_t wanted_ = 0;  // threads that are still to take part
+  std::size_t asleep_ = 0;  // of which nobody has woken
+  std::size_t active_ = 0;  // threads that take part
 
   // Last: they end before anything that they use. std::jthread, as the standard library has no pool
   // of threads, and this one needs no queue: all do the same piece of work.
@@ -194,14 +201,11 @@ class copier {
 
 inline copier::copier(const options& wanted)
     : options_(detail::chosen_from_machine(wanted)),
-      staging_(std::size_t{options_.threads} * options_.chunks_per_thread, options_.chunk_bytes),
-      lanes_(std::max(options_.streams, 1u)),
-      joins_(lanes_.size()),
+      staging_(options_.chunks, options_.chunk_bytes),
       arrived_(event::timing::off, event::host_wait::sleeps) {
-  WARPLADDER_TRY(cudaGetDevice(&device_));
   threads_.reserve(options_.threads - 1);
   for (unsigned thread = 1; thread < options_.threads; ++thread)
-    threads_.emplace_back([this, thread](std::stop_token leave) { serve(leave, thread); });
+    threads_.emplace_back([this](std::stop_token leave) { serve(leave); });
 }
 
 inline std::string copier::describe() const {
@@ -210,11 +214,12 @@ inline std::string copier::describe() const {
                                 ? std::to_string(options_.chunk_bytes) + " bytes"
                             : kib % 1024 != 0 ? std::to_string(kib) + " KiB"
                                               : std::to_string(kib >> 10) + " MiB";
-  return std::to_string(options_.threads) + " threads, each with " +
-         std::to_string(options_.chunks_per_thread) + " chunks of " + chunk + ", copies on " +
-         (options_.streams == 0 ? "the caller's stream"
-                                : std::to_string(options_.streams) + " streams of its own") +
-         (options_.stores == stores::streaming ? ", streaming stores" : "");
+  const auto manner = [&] {
+    if (!options_.stores) return "";
+    return *options_.stores == stores::streaming ? ", streaming stores" : ", cached stores";
+  };
+  return std::to_string(options_.threads) + " threads, a ring of " +
+         std::to_string(options_.chunks) + " chunks of " + chunk + manner();
 }
 
 inline outcome copier::copy(direction way, void* to, const void* from, std::size_t bytes,
@@ -251,117 +256,64 @@ inline outcome copier::copy(direction way, void* to, const void* from, std::size
 
 inline outcome copier::staged(direction way, void* to, const void* from, std::size_t bytes,
                               stream_view on, std::stop_token stop) {
-  const unsigned worth =
-      unsigned(std::clamp<std::size_t>(bytes / options_.bytes_per_thread, 1, options_.threads));
-  const std::size_t shares = std::size_t{worth} * options_.pieces_per_thread;
-  const std::size_t page = 4096;
-  const std::size_t share = (bytes / shares + page) / page * page;
-  detail::pieces all(
-      way, to, from, bytes,
-      {.piece_bytes = std::clamp(share, options_.smallest_piece, options_.chunk_bytes),
-       .chunks = std::size_t{options_.threads} * options_.chunks_per_thread,
-       .stores = options_.stores,
-       .patience = options_.patience,
-       .stop = std::move(stop)});
-  const auto threads = unsigned(std::min<std::size_t>(worth, all.count()));
-  const std::span<const stream> lanes = lanes_of(on);
-  cudaError_t status = fork(on, lanes);
-  if (status == cudaSuccess) {
-    share_out({&all, on, lanes}, threads - 1);
-    status = all.status();
-  }
-  if (status == cudaSuccess) status = join(on, lanes);
+  const detail::staging_plan plan = detail::plan_for(options_, bytes);
+  detail::relay job(way, to, from, bytes, staging_.view(),
+                    {.piece_bytes = plan.piece_bytes,
+                     .pieces_per_chunk = plan.pieces_per_chunk,
+                     .stores = plan.stores,
+                     .patience = options_.patience,
+                     .stop = std::move(stop)});
+  const std::size_t threads = std::min<std::size_t>(plan.threads, job.pieces());
+  const cudaError_t status = conduct(job, threads - 1, on);
   if (status != cudaSuccess) {
-    // Chunks may be under way of which no event tells. What these calls return is what is thrown,
-    // or what follows from it.
-    for (const stream& lane : lanes_) static_cast<void>(cudaStreamSynchronize(lane));
+    // Chunks may be under way of which no event tells. What this call returns is what is thrown, or
+    // what follows from it.
     static_cast<void>(cudaStreamSynchronize(on));
     WARPLADDER_TRY(status);
   }
-  return {.cancelled = all.taken_bytes() < bytes, .bytes = all.taken_bytes()};
+  return {.cancelled = job.copied_bytes() < bytes, .bytes = job.copied_bytes()};
 }
 
-/// The streams that threads submit to, if not to `on` itself. Another thread knows the stream that
-/// is the calling thread's own by no name.
-inline std::span<const stream> copier::lanes_of(stream_view on) const {
-#ifdef CUDA_API_PER_THREAD_DEFAULT_STREAM
-  const bool is_this_threads = on.get() == cudaStreamPerThread || on.get() == cudaStream_t{};
-#else
-  const bool is_this_threads = on.get() == cudaStreamPerThread;
-#endif
-  return std::span(lanes_).first(options_.streams == 0 && !is_this_threads ? 0 : lanes_.size());
-}
-
-/// The lanes go on when `on` has come so far.
-inline cudaError_t copier::fork(stream_view on, std::span<const stream> lanes) {
-  if (lanes.empty()) return cudaSuccess;
-  cudaError_t status = cudaEventRecord(fork_, on);
-  for (std::size_t i = 0; i < lanes.size() && status == cudaSuccess; ++i)
-    status = cudaStreamWaitEvent(lanes[i], fork_, 0);
-  return status;
-}
-
-/// `on` goes on when they have.
-inline cudaError_t copier::join(stream_view on, std::span<const stream> lanes) {
-  cudaError_t status = cudaSuccess;
-  for (std::size_t i = 0; i < lanes.size() && status == cudaSuccess; ++i) {
-    status = cudaEventRecord(joins_[i], lanes[i]);
-    if (status == cudaSuccess) status = cudaStreamWaitEvent(on, joins_[i], 0);
-  }
-  return status;
-}
-
-inline void copier::work(const job& what, unsigned thread) {
-  const std::size_t chunks = options_.chunks_per_thread;
-  what.all->work(
-      staging_.view().part(thread * chunks, chunks),
-      what.lanes.empty() ? what.on : stream_view(what.lanes[thread % what.lanes.size()]));
-}
-
-/// Does `what` with `helpers` other threads, or as many of them as wake up before it is over.
+/// Conducts `job` with so many other threads, or as many of them as wake up before it is over.
 ///
 /// Waking a thread costs the waker 2 to 5 us. So the caller wakes two, and each of those two more:
-/// 15 are awake after four generations, while the caller has begun with its own first chunk.
-inline void copier::share_out(const job& what, unsigned helpers) {
-  if (helpers > 0) {
-    {
-      const std::lock_guard lock(mutex_);
-      job_ = &what;
-      wanted_ = asleep_ = helpers;
-    }
-    wake_two();
+/// 11 are awake after four generations, while the caller has begun with the first piece.
+inline cudaError_t copier::conduct(detail::relay& job, std::size_t helpers, stream_view on) {
+  if (helpers == 0) return job.conduct(on);
+  {
+    const std::lock_guard lock(mutex_);
+    job_ = &job;
+    wanted_ = asleep_ = helpers;
   }
-  work(what, 0);
-  if (helpers > 0) {
-    std::unique_lock lock(mutex_);
-    wanted_ = asleep_ = 0;  // who wakes up now finds nothing to do
-    idle_.wait(lock, [this] { return active_ == 0; });
-    job_ = nullptr;
-  }
+  wake_two();
+  const cudaError_t status = job.conduct(on);
+  std::unique_lock lock(mutex_);
+  wanted_ = asleep_ = 0;  // who wakes up now finds nothing to do
+  idle_.wait(lock, [this] { return active_ == 0; });
+  job_ = nullptr;
+  return status;
 }
 
 inline void copier::wake_two() {
-  unsigned count = 0;
+  std::size_t count = 0;
   {
     const std::lock_guard lock(mutex_);
-    count = std::min(asleep_, 2u);
+    count = std::min<std::size_t>(asleep_, 2);
     asleep_ -= count;
   }
   for (; count > 0; --count) work_.notify_one();
 }
 
 /// The life of the other threads.
-inline void copier::serve(const std::stop_token& leave, unsigned thread) {
-  WARPLADDER_TRY_NOTHROW(cudaSetDevice(device_));
-  const beside_captures unaffected;
+inline void copier::serve(const std::stop_token& leave) {
   std::unique_lock lock(mutex_);
   while (work_.wait(lock, leave, [this] { return wanted_ > 0; })) {
     --wanted_;
     ++active_;
-    const job& what = *job_;
+    detail::relay& job = *job_;
     lock.unlock();
     wake_two();
-    work(what, thread);
+    job.help();
     lock.lock();
     if (--active_ == 0) idle_.notify_one();
   }

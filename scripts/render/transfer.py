@@ -358,11 +358,10 @@ def ring(page, part, way, size):
             if row["direction"] == way and row["bytes"] == size_of(size)]
     if not rows:
         return None
-    found = pivot(rows, lambda row: str(row["chunks_per_thread"]), lambda row: row["streams"],
+    found = pivot(rows, lambda row: size_text(row["piece_bytes"]), lambda row: row["chunks"],
                   lambda row: gigabytes(row["gbps"]))
-    return grid(page, "chunks per thread", found, sorted({row["streams"] for row in rows}),
-                lambda streams: page.say("{} streams of its own").format(streams) if streams
-                else page.say("caller's stream"))
+    return grid(page, "piece", found, sorted({row["chunks"] for row in rows}),
+                lambda chunks: page.say("{} chunks").format(chunks))
 
 
 @study("small")
@@ -372,8 +371,8 @@ def small(page, part, way):
     found = {}
     for row in rows:
         what = ("cudaMemcpy" if row["what"] == "cudaMemcpy" else
-                page.say("pieces of {} at least, {} per thread").format(
-                    size_text(row["smallest_piece"]), row["pieces_per_thread"]))
+                page.say("copier, by itself") if row["piece_bytes"] == 0 else
+                page.say("staged by {} threads").format(row["threads"]))
         found.setdefault(what, {})[row["bytes"]] = duration(row["time"]["us"])
     return grid(page, way, found, sorted({row["bytes"] for row in rows}), size_text)
 
