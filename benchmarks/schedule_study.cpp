@@ -11,8 +11,10 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <schedule_study/background.hpp>
 #include <schedule_study/device_times.hpp>
+#include <schedule_study/host_time.hpp>
 #include <schedule_study/recording.hpp>
 #include <schedule_study/runner.hpp>
 #include <schedule_study/workload.hpp>
@@ -116,13 +118,19 @@ ordered_json summary(std::vector<double> us) {
 
 /// A job that ran, in microseconds of the host's clock since its release.
 struct observed {
-  double late_us, started_us, ended_us;  // late: first kernel after the planned start
+  double handed_over_late_us;   // first call after the planned start: the dispatcher
+  double late_us;               // first kernel after the planned start
+  double started_us, ended_us;  // first kernel, result in host memory
+  double after_slot_us;         // the result after the end of the slot; by a table only
 };
 
 observed observe(const job_log& job, const device_times& times) {
-  const double started = times.of_stamp(job.started_at);
-  return {(started - double(job.planned_ns)) * 1e-3, (started - double(job.release_ns)) * 1e-3,
-          (times.of_event(job.ended_ms) - double(job.release_ns)) * 1e-3};
+  const double started = times.of_stamp(job.started_at), ended = times.of_event(job.ended_ms);
+  return {.handed_over_late_us = double(job.dispatched_ns - job.planned_ns) * 1e-3,
+          .late_us = (started - double(job.planned_ns)) * 1e-3,
+          .started_us = (started - double(job.release_ns)) * 1e-3,
+          .ended_us = (ended - double(job.release_ns)) * 1e-3,
+          .after_slot_us = (ended - double(job.slot_end_ns)) * 1e-3};
 }
 
 /// A run by the clock, after one to warm up.
@@ -147,11 +155,17 @@ timed_run run_by_the_clock(runner& who, int hyperperiods, background* noise) {
   return result;
 }
 
-/// What a job of every task takes from its release on, alone on the device, with a margin. The
-/// 99th percentile: a table that allowed for the worst outlier ever seen would be empty.
-void measure_costs(workload& all, bool quick) {
-  constexpr double margin = 1.25;
-  constexpr double spare_us = 5;
+/// Median and 99th percentile.
+ordered_json middle_and_tail(std::vector<double> us) {
+  std::ranges::sort(us);
+  return {{"p50", quantile(us, 0.5)}, {"p99", quantile(us, 0.99)}};
+}
+
+/// What a job of every task takes, alone on the device, and the budget that it is given for that.
+/// Returns the parts: calls of the host, from the first call to the first kernel, on the device
+/// from there on.
+ordered_json measure_costs(workload& all, bool quick) {
+  ordered_json rows = ordered_json::array();
   for (task_chain& each : all) {
     workload alone{each};
     alone[0].passes += !each.consumes.empty();  // there is nobody to consume
@@ -160,28 +174,81 @@ void measure_costs(workload& all, bool quick) {
     alone[0].timing.phase_us = 0;
     runner one(alone, policies[2]);
     const int jobs =
-        quick ? 20 : int(std::clamp<std::int64_t>(800'000 / alone[0].timing.period_us, 100, 400));
+        quick ? 30 : int(std::clamp<std::int64_t>(2'000'000 / alone[0].timing.period_us, 50, 200));
     const timed_run run = run_by_the_clock(one, jobs, nullptr);
-    std::vector<double> us;
-    for (std::size_t i = 0; i < run.jobs.size(); ++i)
-      if (!run.log.jobs[i].dropped) us.push_back(run.jobs[i].ended_us);
-    if (us.empty()) throw std::runtime_error(each.timing.name + ": no job ends within its period");
-    std::ranges::sort(us);
-    each.timing.cost_us = std::int64_t(std::ceil(quantile(us, 0.99) * margin + spare_us));
-    fmt::print("  {:<14} every {:>6} us, deadline {:>6} us, alone {:6.1f} us, in the table {} us\n",
-               each.timing.name, each.timing.period_us, each.timing.deadline_us, quantile(us, 0.5),
-               each.timing.cost_us);
+    std::vector<double> calls, to_device, on_device, whole;
+    for (std::size_t i = 0; i < run.jobs.size(); ++i) {
+      const job_log& job = run.log.jobs[i];
+      const observed& seen = run.jobs[i];
+      if (job.dropped) continue;
+      calls.push_back(double(job.unit_calls_ns) * 1e-3);
+      to_device.push_back(seen.late_us - seen.handed_over_late_us);
+      on_device.push_back(seen.ended_us - seen.started_us);
+      // From the first call on: how late the dispatcher is says nothing about the job. Clocks are
+      // known to some microseconds, so a job of nothing could seem to end before it begins.
+      whole.push_back(std::max(0.0, seen.ended_us - seen.handed_over_late_us));
+    }
+    if (whole.empty())
+      throw std::runtime_error(each.timing.name + ": no job ends within its period");
+    each.timing.cost_us = schedule::budget_us(whole);
+    rows.push_back({{"task", each.timing.name},
+                    {"jobs", whole.size()},
+                    {"calls_us", middle_and_tail(calls)},
+                    {"to_first_kernel_us", middle_and_tail(to_device)},
+                    {"on_device_us", middle_and_tail(on_device)},
+                    {"whole_us", middle_and_tail(whole)},
+                    {"budget_us", each.timing.cost_us}});
+    const auto both = [&](const char* part) {
+      const auto& row = rows.back().at(part);
+      return fmt::format("{:6.1f} {:7.1f}", row.at("p50").get<double>(),
+                         row.at("p99").get<double>());
+    };
+    fmt::print("  {:<14}{:>8}{:>9}   {}   {}   {}   {:>6}\n", each.timing.name,
+               each.timing.period_us, each.timing.deadline_us, both("calls_us"),
+               both("on_device_us"), both("whole_us"), each.timing.cost_us);
   }
+  return rows;
+}
+
+/// How well this host keeps time with no GPU in play: what no policy can be better than.
+ordered_json measure_host(bool quick) {
+  constexpr double least_us = 50;
+  const double seconds = quick ? 0.2 : 2;
+  const bool pinned = on_one_core().pinned();
+  const std::vector<double> gaps = host_gaps_us(seconds, least_us);
+  std::vector<double> late = late_wakeups_us(quick ? 50 : 500);
+  std::ranges::sort(late);
+  const double away = std::accumulate(gaps.begin(), gaps.end(), 0.0);
+  const double longest = gaps.empty() ? 0 : std::ranges::max(gaps);
+  fmt::print(
+      "The host alone, {}: spinning for {} s it was away {} times for more than {} us, {:.0f} us "
+      "at most;\nfrom a sleep it came back {:.0f} us late at p50, {:.0f} at p99, {:.0f} at most\n",
+      pinned ? "on one core" : "not pinned to a core", seconds, gaps.size(), least_us, longest,
+      quantile(late, 0.5), quantile(late, 0.99), late.back());
+  return {{"pinned", pinned},
+          {"spun_seconds", seconds},
+          {"gap_least_us", least_us},
+          {"gaps", gaps.size()},
+          {"gaps_us", away},
+          {"gap_max_us", longest},
+          {"wakeup_late_us",
+           {{"p50", quantile(late, 0.5)}, {"p99", quantile(late, 0.99)}, {"max", late.back()}}}};
 }
 
 // ---- response times
 // ------------------------------------------------------------------------------
 
-ordered_json summarise(const workload& all, const timed_run& run) {
+ordered_json without_curve(ordered_json row) {
+  if (!row.is_null()) row.erase("curve");
+  return row;
+}
+
+ordered_json summarise(const workload& all, const timed_run& run, bool by_table) {
   ordered_json tasks = ordered_json::array();
   for (std::size_t task = 0; task < all.size(); ++task) {
-    std::vector<double> response, late;
-    std::size_t dropped = 0, missed = 0;
+    std::vector<double> response, late, handed_over;
+    std::size_t dropped = 0, missed = 0, missed_by_the_host = 0, after_slot = 0;
+    const double deadline_us = double(all[task].timing.deadline_us);
     for (std::size_t i = 0; i < run.jobs.size(); ++i) {
       const job_log& job = run.log.jobs[i];
       if (std::size_t(job.job.task) != task) continue;
@@ -189,18 +256,25 @@ ordered_json summarise(const workload& all, const timed_run& run) {
         ++dropped;
         continue;
       }
-      response.push_back(run.jobs[i].ended_us);
-      late.push_back(run.jobs[i].late_us);
-      missed += run.jobs[i].ended_us > double(all[task].timing.deadline_us);
+      const observed& seen = run.jobs[i];
+      response.push_back(seen.ended_us);
+      late.push_back(seen.late_us);
+      handed_over.push_back(seen.handed_over_late_us);
+      missed += seen.ended_us > deadline_us;
+      // Handed over in time, and taking as long, it would have been in time.
+      missed_by_the_host +=
+          seen.ended_us > deadline_us && seen.ended_us - seen.handed_over_late_us <= deadline_us;
+      after_slot += by_table && seen.after_slot_us > 0;
     }
-    ordered_json late_us = summary(late);
-    if (!late_us.is_null()) late_us.erase("curve");
     tasks.push_back({{"task", all[task].timing.name},
                      {"jobs", response.size() + dropped},
                      {"dropped", dropped},
                      {"missed", missed + dropped},
+                     {"missed_by_the_host", missed_by_the_host},
+                     {"after_slot", by_table ? ordered_json(after_slot) : ordered_json()},
                      {"response_us", summary(response)},
-                     {"late_us", late_us}});
+                     {"late_us", without_curve(summary(late))},
+                     {"handed_over_late_us", without_curve(summary(handed_over))}});
   }
   return tasks;
 }
@@ -230,18 +304,23 @@ ordered_json measure_policy(const workload& all, const policy& how, background* 
     runner who(all, how);
     const timed_run run = run_by_the_clock(who, hyperperiods, noise);
     double calls_ns = 0;
-    for (const job_log& job : run.log.jobs) calls_ns += double(job.unit_calls_ns);
+    std::vector<double> handed_over;
+    for (std::size_t i = 0; i < run.jobs.size(); ++i) {
+      calls_ns += double(run.log.jobs[i].unit_calls_ns);
+      if (!run.log.jobs[i].dropped) handed_over.push_back(run.jobs[i].handed_over_late_us);
+    }
     const std::int64_t length_us = schedule::hyperperiod_us(timings(all));
     row["hyperperiods"] = hyperperiods;
     row["seconds"] = run.log.seconds;
     row["clock_uncertainty_us"] = run.uncertainty_us;
     row["calls_per_hyperperiod"] = who.enqueuing_calls_per_hyperperiod();
     row["host_us_per_hyperperiod"] = calls_ns * 1e-3 / hyperperiods;
+    row["handed_over_late_us"] = without_curve(summary(handed_over));
     if (noise != nullptr) {
       row["bursts"] = run.bursts;
       row["noise_part"] = double(run.bursts) * noise->kernel_us() * 1e-6 / run.log.seconds;
     }
-    row["tasks"] = summarise(all, run);
+    row["tasks"] = summarise(all, run, how.by_table);
     row["timeline"] = timeline(run, all, length_us, hyperperiods);
   } catch (const schedule::infeasible& reason) {
     row["why_not"] = reason.what();
@@ -259,17 +338,21 @@ void print(const ordered_json& row) {
   fmt::print("  {} calls, {:.0f} us of host time per hyperperiod; times are known to {:.1f} us\n",
              row["calls_per_hyperperiod"].get<int>(), row["host_us_per_hyperperiod"].get<double>(),
              row["clock_uncertainty_us"].get<double>());
-  fmt::print("  {:<14}{:>7}{:>8}{:>8}   {:>9}{:>9}{:>9}{:>9}   {:>9}{:>9}  us\n", "task", "jobs",
-             "missed", "dropped", "p50", "p99", "p99.9", "max", "late p99", "late max");
+  fmt::print("  {:<14}{:>7}{:>8}{:>8}{:>8}{:>8}   {:>9}{:>9}{:>9}{:>9}   {:>9}{:>9}  us\n", "task",
+             "jobs", "missed", "by host", "dropped", "overran", "p50", "p99", "p99.9", "max",
+             "late p99", "handed");
   for (const auto& task : row["tasks"]) {
-    fmt::print("  {:<14}{:>7}{:>8}{:>8}", task["task"].get<std::string>(), task["jobs"].get<int>(),
-               task["missed"].get<int>(), task["dropped"].get<int>());
+    fmt::print("  {:<14}{:>7}{:>8}{:>8}{:>8}{:>8}", task["task"].get<std::string>(),
+               task["jobs"].get<int>(), task["missed"].get<int>(),
+               task["missed_by_the_host"].get<int>(), task["dropped"].get<int>(),
+               task["after_slot"].is_null() ? "-" : task["after_slot"].dump());
     if (!task["response_us"].is_null()) {
       const auto& response = task["response_us"];
       fmt::print("   {:>9.1f}{:>9.1f}{:>9.1f}{:>9.1f}   {:>9.1f}{:>9.1f}",
                  response["p50"].get<double>(), response["p99"].get<double>(),
                  response["p99_9"].get<double>(), response["max"].get<double>(),
-                 task["late_us"]["p99"].get<double>(), task["late_us"]["max"].get<double>());
+                 task["late_us"]["p99"].get<double>(),
+                 task["handed_over_late_us"]["p99"].get<double>());
     }
     fmt::print("\n");
   }
@@ -395,15 +478,17 @@ ordered_json replay_file(const workload& all, const std::string& path) {
 ordered_json measure(const choice& chosen) {
   workload all = chosen.tasks.empty() ? vehicle() : read_workload(chosen.tasks);
   const std::int64_t length_us = schedule::hyperperiod_us(timings(all));
-  fmt::print("Tasks:\n");
-  measure_costs(all, chosen.quick);
-  fmt::print("  {:.1f}% of the device, with margins; they repeat after {} us\n",
+  const ordered_json host = measure_host(chosen.quick);
+  fmt::print("\n  {:<14}{:>8}{:>9}   {:>14}   {:>14}   {:>14}   {:>6}  us; p50, p99\n", "alone",
+             "period", "deadline", "calls", "on the device", "whole", "budget");
+  const ordered_json costs = measure_costs(all, chosen.quick);
+  fmt::print("  {:.1f}% of the device, by their budgets; they repeat after {} us\n",
              100 * schedule::utilisation(timings(all)), length_us);
 
-  ordered_json results{{"context", describe_study()},
-                       {"tasks", json_of(all)},
-                       {"hyperperiod_us", length_us},
-                       {"utilisation", schedule::utilisation(timings(all))}};
+  ordered_json results{
+      {"context", describe_study()}, {"host", host},
+      {"tasks", json_of(all)},       {"costs", costs},
+      {"hyperperiod_us", length_us}, {"utilisation", schedule::utilisation(timings(all))}};
   if (!chosen.replay.empty()) {
     results["replays"] = replay_file(all, chosen.replay);
     return results;
@@ -412,7 +497,8 @@ ordered_json measure(const choice& chosen) {
   results["background"] = {{"kernel_us", noise.kernel_us()},
                            {"block_us", background::wave_us},
                            {"copy_bytes", background::copy_bytes},
-                           {"pause_us", background::pause_us}};
+                           {"pause_us", background::pause_us},
+                           {"bursts_per_launch", background::bursts_per_launch}};
   results["runs"] = ordered_json::array();
   for (background* with : {static_cast<background*>(nullptr), &noise}) {
     for (const policy& how : policies) {

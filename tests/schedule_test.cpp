@@ -77,6 +77,18 @@ TEST(Schedule, takes_the_earliest_deadline_first) {
   EXPECT_EQ(found.slots[2].start_us, 50) << "not before its release";
 }
 
+TEST(Schedule, budgets_are_the_median_with_a_margin) {
+  EXPECT_EQ(schedule::budget_us({100}), 135);
+  EXPECT_EQ(schedule::budget_us({100, 300, 200}), 260);
+  EXPECT_EQ(schedule::budget_us({100, 400, 200, 300}), 260) << "of two in the middle the lower one";
+  EXPECT_EQ(schedule::budget_us({100, 100, 100, 9000}), 135) << "one hiccup is not paid for";
+  EXPECT_EQ(schedule::budget_us({10.1}, {.factor = 1, .spare_us = 0}), 11) << "rounded up";
+  EXPECT_EQ(schedule::budget_us({0}, {.factor = 2, .spare_us = 0}), 0);
+  EXPECT_THROW(schedule::budget_us({}), std::invalid_argument);
+  EXPECT_THROW(schedule::budget_us({1, -1}), std::invalid_argument);
+  EXPECT_THROW(schedule::budget_us({1, std::nan("")}), std::invalid_argument);
+}
+
 TEST(Schedule, refuses_infeasible_tasks_with_the_reason) {
   const auto why = [](const std::vector<task>& tasks) -> std::string {
     try {

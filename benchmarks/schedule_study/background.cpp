@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <schedule_study/background.hpp>
@@ -15,28 +14,48 @@ background::background() {
   for (auto& each : host_) each = pinned_buffer<std::uint8_t>(copy_bytes);
 
   const event begin(event::timing::on), end(event::timing::on);
-  const auto time_us = [&] {
+  const auto time_us = [&](unsigned blocks, unsigned rounds) {
     kernels_.record(begin);
-    burst(false);
+    WARPLADDER_TRY(enqueue_noise(blocks, rounds, word_.data(), kernels_));
     kernels_.record(end);
     end.synchronize();
     return double(elapsed_ms(begin, end)) * 1e3;
   };
   constexpr unsigned resident_per_multiprocessor = 8;  // 2048 threads in blocks of 256
   blocks_ = resident_per_multiprocessor * waves * unsigned(device.multiprocessors);
-  time_us();  // the first launch also loads the kernel
-  rounds_ = unsigned(rounds_ * wave_us * waves / time_us()) + 1;
-  kernel_us_ = time_us();
+  time_us(blocks_, rounds_);  // the first launch also loads the kernel
+  rounds_ = unsigned(rounds_ * wave_us * waves / time_us(blocks_, rounds_)) + 1;
+  kernel_us_ = time_us(blocks_, rounds_);
+  constexpr unsigned sample = 20'000;
+  pause_rounds_ = unsigned(sample * pause_us / time_us(1, sample)) + 1;
+
+  cudaGraph_t captured{};
+  WARPLADDER_TRY(cudaStreamBeginCapture(kernels_, cudaStreamCaptureModeThreadLocal));
+  for (int i = 0; i < bursts_per_launch; ++i) burst();
+  WARPLADDER_TRY(cudaStreamEndCapture(kernels_, &captured));
+  WARPLADDER_TRY(cudaGraphInstantiate(&bursts_graph_, captured, 0));
+  WARPLADDER_TRY(cudaGraphDestroy(captured));
+  WARPLADDER_TRY(cudaGraphUpload(bursts_graph_, kernels_));
+  kernels_.synchronize();
 }
 
-void background::burst(bool with_copies) {
+background::~background() {
+  stop();
+  WARPLADDER_TRY_NOTHROW(cudaGraphExecDestroy(bursts_graph_));
+}
+
+/// Copies beside the kernel, and then the pause: one block, which waits.
+void background::burst() {
+  kernels_.record(fork_);
+  to_device_.wait(fork_);
+  to_host_.wait(fork_);
   WARPLADDER_TRY(enqueue_noise(blocks_, rounds_, word_.data(), kernels_));
-  if (!with_copies) return;
-  kernels_.record(done_[0]);
   copy_async<std::uint8_t>(device_[0].view(), host_[0].view(), to_device_);
-  to_device_.record(done_[1]);
   copy_async<std::uint8_t>(host_[1].view(), device_[1].view(), to_host_);
-  to_host_.record(done_[2]);
+  to_device_.record(copied_[0]);
+  to_host_.record(copied_[1]);
+  for (const event& each : copied_) kernels_.wait(each);
+  WARPLADDER_TRY(enqueue_noise(1, pause_rounds_, word_.data(), kernels_));
 }
 
 void background::start() {
@@ -44,10 +63,10 @@ void background::start() {
   bursts_ = 0;
   thread_ = std::thread([this] {
     try {
-      for (; !stopping_; ++bursts_) {
-        burst(true);
-        for (const event& each : done_) each.synchronize();  // asleep: the core is not ours alone
-        std::this_thread::sleep_for(std::chrono::microseconds(pause_us));
+      for (; !stopping_; bursts_ += bursts_per_launch) {
+        WARPLADDER_TRY(cudaGraphLaunch(bursts_graph_, kernels_));
+        kernels_.record(done_);
+        done_.synchronize();  // asleep: the core is not ours alone
       }
     } catch (const std::exception& error) {
       std::fprintf(stderr, "background work: %s\n", error.what());

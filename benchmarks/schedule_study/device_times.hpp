@@ -8,7 +8,7 @@
 #include <warpladder/core/stream.hpp>
 
 #include "chain.hpp"
-#include "runner.hpp"
+#include "host_time.hpp"
 
 namespace warpladder::bench {
 

@@ -1,35 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cuda_runtime_api.h>
-#include <time.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+#include <schedule_study/host_time.hpp>
 #include <schedule_study/runner.hpp>
 #include <stdexcept>
 #include <utility>
 
 namespace warpladder::bench {
-
-std::int64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-void wait_until(std::int64_t ns) {
-  // Absolute, so that what one wait is late by does not add to the next. A sleeping thread wakes up
-  // 50 us late (the kernel's timer slack) and a little more: the rest is spun.
-  constexpr std::int64_t spun_ns = 100'000;
-  if (monotonic_ns() < ns - spun_ns) {
-    const std::int64_t until = ns - spun_ns;
-    const timespec wake{until / 1'000'000'000, until % 1'000'000'000};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, nullptr) == EINTR) {
-    }
-  }
-  while (monotonic_ns() < ns) {
-  }
-}
 
 std::vector<unit> make_units(const workload& all, const policy& how) {
   const std::vector<schedule::task> tasks = timings(all);
@@ -151,6 +130,7 @@ runner::runner(workload all, const policy& how, bool float_atomics)
     WARPLADDER_TRY(cudaStreamEndCapture(streams_[0], &captured));
     graphs_.emplace_back(captured);
     WARPLADDER_TRY(cudaGraphDestroy(captured));
+    WARPLADDER_TRY(cudaGraphUpload(graphs_.back().exec, streams_[0]));
   }
 }
 
@@ -168,10 +148,12 @@ cudaStream_t runner::stream_of(int task) const {
 }
 
 int runner::enqueuing_calls_per_hyperperiod() const {
-  if (how_.as_graphs) return int(units_.size());
-  int calls = 0;
-  for (const unit& each : units_)
-    for (const job_name job : each.jobs) calls += all_[std::size_t(job.task)].kernels() + 2;
+  int calls = int(units_.size());  // each with an event behind it
+  for (const unit& each : units_) {
+    if (how_.as_graphs) ++calls;
+    for (const job_name job : each.jobs)  // two copies, the kernels, and the event with the time
+      if (!how_.as_graphs) calls += all_[std::size_t(job.task)].kernels() + 3;
+  }
   return calls;
 }
 
@@ -225,9 +207,20 @@ bool runner::settle(place& one, bool wait) {
   return true;
 }
 
-void runner::settle_what_is_done() {
+/// Stops at `until_ns`: no call of the driver may be under way when a dispatch is due.
+void runner::settle_what_is_done(std::int64_t until_ns) {
   for (task_buffers& each : tasks_)
-    for (place& one : each.places) settle(one, false);
+    for (place& one : each.places)
+      if (one.pending && monotonic_ns() < until_ns) settle(one, false);
+}
+
+/// Nothing grows, and no page of the logs is touched for the first time, while we dispatch.
+void runner::make_room(std::size_t jobs) {
+  log_.jobs.resize(jobs);
+  log_.jobs.clear();
+  if (!options_.keep_results) return;
+  log_.kept.resize(jobs * result_words);
+  log_.kept.clear();
 }
 
 /// True if the buffers of all jobs of the unit are free.
@@ -303,6 +296,7 @@ void runner::submit(const unit& what, const graph* captured) {
   for (const job_name job : what.jobs) {
     place& mine = at(job);
     mine.unit_done = first.done;
+    log_.jobs[mine.log_index].dispatched_ns = begin;
     log_.jobs[mine.log_index].enqueued_ns = end;
   }
   log_.jobs[first.log_index].unit_calls_ns = end - begin;
@@ -312,28 +306,33 @@ run_log runner::run(const run_options& options) {
   start(options);
   std::size_t jobs = 0;
   for (const unit& each : units_) jobs += each.jobs.size();
-  log_.jobs.reserve(jobs * std::size_t(options.hyperperiods));  // nothing grows while we dispatch
-  if (options.keep_results) log_.kept.reserve(log_.jobs.capacity() * result_words);
+  make_room(jobs * std::size_t(options.hyperperiods));
 
+  std::optional<on_one_core> pinned;
+  if (options.paced) pinned.emplace();
   const std::int64_t begin_ns = monotonic_ns() + 1'000'000;
   for (std::int64_t round = 0; round < options.hyperperiods; ++round) {
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const unit& each = units_[u];
       const std::int64_t planned_ns = begin_ns + (round * length_us_ + each.at_us) * 1000;
       if (options.paced) {
-        if (planned_ns - monotonic_ns() > 100'000) settle_what_is_done();
+        constexpr std::int64_t quiet_ns = 50'000;  // before a dispatch
+        settle_what_is_done(planned_ns - quiet_ns);
         wait_until(planned_ns);
       }
+      std::int64_t slot_end_ns = planned_ns;
       const bool free = claim(each, !options.paced);
       for (const job_name job : each.jobs) {
         const task_chain& chain = all_[std::size_t(job.task)];
         const std::int64_t places = length_us_ / chain.timing.period_us;
         const std::int64_t release_us =
             round * length_us_ + chain.timing.phase_us + job.place * chain.timing.period_us;
+        slot_end_ns += chain.timing.cost_us * 1000;
         job_log log{.job = job,
                     .sequence = round * places + job.place,
                     .release_ns = begin_ns + release_us * 1000,
                     .planned_ns = planned_ns,
+                    .slot_end_ns = slot_end_ns,
                     .dropped = !free};
         if (free) {
           choose(chain, log);

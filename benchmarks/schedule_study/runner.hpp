@@ -59,8 +59,10 @@ struct job_log {
   job_name job{};
   std::int64_t sequence = 0;
   std::int64_t release_ns = 0, planned_ns = 0;  ///< planned: the slot, or the release again
+  std::int64_t slot_end_ns = 0;                 ///< planned, and the budgets up to its own
+  std::int64_t dispatched_ns = 0;               ///< before the first call for its unit
   std::int64_t enqueued_ns = 0;                 ///< the last call has returned
-  std::int64_t unit_calls_ns = 0;               ///< host time of its unit, with its first job
+  std::int64_t unit_calls_ns = 0;               ///< between the two, with the first job of a unit
   std::array<std::int64_t, most_consumed> consumed{-1, -1, -1, -1};
   bool dropped = false;               ///< its buffers were still in use, a hyperperiod later
   unsigned long long started_at = 0;  ///< device_nanoseconds() of the first kernel
@@ -119,7 +121,8 @@ class runner {
   void prepare(job_log log, std::int64_t time_us);
   void enqueue(job_name job, cudaStream_t on);
   void submit(const unit& what, const graph* captured);
-  void settle_what_is_done();
+  void settle_what_is_done(std::int64_t until_ns);
+  void make_room(std::size_t jobs);
 
   workload all_;
   policy how_;
@@ -131,9 +134,5 @@ class runner {
   run_options options_;
   run_log log_;
 };
-
-/// Sleeps and then spins until CLOCK_MONOTONIC says `ns`.
-void wait_until(std::int64_t ns);
-std::int64_t monotonic_ns();
 
 }  // namespace warpladder::bench

@@ -35,9 +35,9 @@ workload vehicle() {
                            std::int64_t deadline_us, int priority) {
     return schedule::task{name, period_us, phase_us, deadline_us, 0, priority};
   };
-  return {{periodic("camera_front", 4000, 0, 4000, 1), 1024, 1024, 32, {}},
-          {periodic("camera_left", 4000, 0, 4000, 1), 1024, 1024, 32, {}},
-          {periodic("camera_right", 4000, 0, 4000, 1), 1024, 1024, 32, {}},
+  return {{periodic("camera_front", 4000, 0, 4000, 1), 1024, 1024, 24, {}},
+          {periodic("camera_left", 4000, 0, 4000, 1), 1024, 1024, 24, {}},
+          {periodic("camera_right", 4000, 0, 4000, 1), 1024, 1024, 24, {}},
           {periodic("lidar", 10000, 0, 10000, 4), 2048, 1024, 12, {}},
           {periodic("radar", 5000, 0, 5000, 2), 1024, 512, 16, {}},
           {periodic("fusion", 5000, 3000, 5000, 3), 512, 512, 8, {front, left, lidar, radar}},

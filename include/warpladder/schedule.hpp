@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -25,7 +26,7 @@ struct task {
   std::int64_t period_us = 0;
   std::int64_t phase_us = 0;     ///< when its first job is released, less than the period
   std::int64_t deadline_us = 0;  ///< of a job, counted from its release; at most the period
-  std::int64_t cost_us = 0;      ///< what one job takes, alone on the device, with a margin
+  std::int64_t cost_us = 0;      ///< what one job is given: a budget, see budget_us
   int priority = 0;
 };
 
@@ -103,6 +104,26 @@ inline std::int64_t hyperperiod_us(std::span<const task> tasks) {
   if (const std::string wrong = explain_invalid(tasks); !wrong.empty())
     throw std::invalid_argument(wrong);
   return detail::common_period(tasks);
+}
+
+/// What budget_us adds to the median.
+struct margin {
+  double factor = 1.25;
+  double spare_us = 10;
+};
+
+/// The time to give a job in a table: the median of `observed_us`, times a factor, and some
+/// microseconds, rounded up. A budget and no worst case: some jobs will take longer, and then those
+/// behind them start late until the next gap of the table. The median, since one hiccup of the host
+/// among the measurements would otherwise be paid for in every slot. Throws std::invalid_argument
+/// if nothing was observed, or anything that is not a time.
+inline std::int64_t budget_us(std::vector<double> observed_us, margin allow = {}) {
+  if (observed_us.empty()) throw std::invalid_argument("a budget needs observations");
+  for (const double each : observed_us)
+    if (!std::isfinite(each) || each < 0) throw std::invalid_argument("an observation is no time");
+  const auto middle = observed_us.begin() + std::ptrdiff_t((observed_us.size() - 1) / 2);
+  std::ranges::nth_element(observed_us, middle);
+  return std::int64_t(std::ceil(*middle * allow.factor + allow.spare_us));
 }
 
 /// The part of the time that the tasks need; above 1 nothing helps.
