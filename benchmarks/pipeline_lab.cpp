@@ -45,7 +45,7 @@ pipeline_lab::pipeline_lab(std::int64_t bytes)
   });
   // The bus shares itself differently among long and short copies: a bound is the best of them.
   both_ = both_copies(there.data(), back.data(), 1);
-  for (const int parts : {8, 64})
+  for (const int parts : {8, 32, 128})
     both_ = std::min(both_, both_copies(there.data(), back.data(), parts));
   const double gigabytes = double(bytes) * 1e-9;
   fmt::print(stderr, "engines: {:.1f} GB/s in, {:.1f} GB/s out, {:.1f} GB/s both at once\n",

@@ -64,7 +64,8 @@ pipeline::stage stage_of(const pipeline::problem& p) {
                 const std::span<float> x = pipeline::as<float>(data);
                 return wl::tables::pipeline_transform(x.data(), std::int64_t(x.size()), rounds, on);
               },
-          .in_place = true};
+          .in_place = true,
+          .independent = true};
 }
 
 pipeline::source source_of(const pipeline::problem& p) {

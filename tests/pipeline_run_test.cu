@@ -62,12 +62,15 @@ launch_config one_thread_each(std::size_t n, stream_view on) {
 /// As many bytes out as in.
 stage scrambling() {
   return {.name = "scramble",
-          .enqueue = [](std::span<const std::byte> in, std::span<std::byte> out, const chunk& c,
-                        stream_view on) {
-            return launch_kernel(
-                scramble, one_thread_each(in.size(), on), pipeline::as<unsigned char>(in).data(),
-                pipeline::as<unsigned char>(out).data(), static_cast<int>(in.size()), c.first_byte);
-          }};
+          .enqueue =
+              [](std::span<const std::byte> in, std::span<std::byte> out, const chunk& c,
+                 stream_view on) {
+                return launch_kernel(scramble, one_thread_each(in.size(), on),
+                                     pipeline::as<unsigned char>(in).data(),
+                                     pipeline::as<unsigned char>(out).data(),
+                                     static_cast<int>(in.size()), c.first_byte);
+              },
+          .independent = true};
 }
 /// Four times as many.
 stage widening() {
@@ -79,7 +82,8 @@ stage widening() {
                     widen, one_thread_each(in.size(), on), pipeline::as<unsigned char>(in).data(),
                     pipeline::as<unsigned>(out).data(), static_cast<int>(in.size()), c.first_byte);
               },
-          .output_bytes = [](std::size_t in) { return 4 * in; }};
+          .output_bytes = [](std::size_t in) { return 4 * in; },
+          .independent = true};
 }
 /// Half as many; the input is whole pairs.
 stage adding_pairs() {
@@ -92,7 +96,14 @@ stage adding_pairs() {
                                      pipeline::as<unsigned>(in).data(), sums.data(),
                                      static_cast<int>(sums.size()));
               },
-          .output_bytes = [](std::size_t in) { return in / 2; }};
+          .output_bytes = [](std::size_t in) { return in / 2; },
+          .independent = true};
+}
+
+/// The same, one chunk after the other.
+stage in_order(stage one) {
+  one.independent = false;
+  return one;
 }
 
 bytes random_bytes(std::size_t size) {
@@ -199,6 +210,9 @@ TEST_F(pipeline_run, every_cut_gives_the_same_bytes) {
         bytes out;
         summary done = pipeline::run({scrambling()}, filling(in), appending_to(out), on, how);
         EXPECT_EQ(out, expected);
+        out.clear();
+        pipeline::run({in_order(scrambling())}, filling(in), appending_to(out), on, how);
+        EXPECT_EQ(out, expected);
         EXPECT_EQ(done.chunks, ceil_div(size, chunk_bytes));
         EXPECT_EQ(done.bytes_in, size);
         EXPECT_EQ(done.bytes_out, size);
@@ -221,14 +235,16 @@ TEST_F(pipeline_run, sizes_that_change_between_stages_and_chunks) {
     for (const std::size_t size : {0, 2, 512, 514, 6000}) {
       SCOPED_TRACE(schedule + ", " + std::to_string(size) + " bytes");
       const bytes in = random_bytes(size);
-      runner twice({scrambling(), widening(), adding_pairs()},
-                   {.chunk_bytes = chunk_bytes, .slots = 3, .granularity = 2});
-      for (int run = 0; run < 2; ++run) {
-        bytes out;
-        const summary done = twice.run(filling(in, &random, 2), appending_to(out), on);
-        EXPECT_EQ(out, through_three_stages(in));
-        EXPECT_EQ(done.bytes_in, size);
-        EXPECT_EQ(done.bytes_out, 2 * size);
+      for (const stage& first : {scrambling(), in_order(scrambling())}) {
+        runner twice({first, widening(), adding_pairs()},
+                     {.chunk_bytes = chunk_bytes, .slots = 3, .granularity = 2});
+        for (int run = 0; run < 2; ++run) {
+          bytes out;
+          const summary done = twice.run(filling(in, &random, 2), appending_to(out), on);
+          EXPECT_EQ(out, through_three_stages(in));
+          EXPECT_EQ(done.bytes_in, size);
+          EXPECT_EQ(done.bytes_out, 2 * size);
+        }
       }
     }
   });
@@ -344,9 +360,10 @@ TEST_F(pipeline_run, comes_after_the_work_of_the_callers_stream_and_keeps_state)
                      .output_bytes = [](std::size_t) { return sizeof(unsigned); }};
     WARPLADDER_TRY(cudaMemsetAsync(sum.data(), 0, sizeof(unsigned), on));
     bytes out;
-    pipeline::run({hash}, filling(in), appending_to(out), on, {.chunk_bytes = 256});
+    // One stage that says that chunks may overlap does not speak for the others.
+    pipeline::run({scrambling(), hash}, filling(in), appending_to(out), on, {.chunk_bytes = 256});
     unsigned expected = 0, found = 0, later = 0;
-    for (const unsigned char each : in) expected = expected * 31 + each;
+    for (const unsigned char each : scrambled(in)) expected = expected * 31 + each;
     ASSERT_EQ(out.size(), 8 * sizeof found);
     std::memcpy(&found, out.data() + out.size() - sizeof found, sizeof found);
     EXPECT_EQ(found, expected);
@@ -354,6 +371,28 @@ TEST_F(pipeline_run, comes_after_the_work_of_the_callers_stream_and_keeps_state)
     on.synchronize();
     EXPECT_EQ(later, expected);
   });
+}
+
+TEST_F(pipeline_run, chunks_overlap_if_all_stages_are_independent) {
+  const stream on;
+  const bytes in = random_bytes(4 * chunk_bytes);
+  for (const bool independent : {true, false}) {
+    std::vector<cudaStream_t> streams;
+    stage spying = scrambling();
+    spying.enqueue = [&, enqueue = spying.enqueue](auto from, auto to, const chunk& c,
+                                                   stream_view stage_stream) {
+      streams.push_back(stage_stream);
+      return enqueue(from, to, c, stage_stream);
+    };
+    bytes out;
+    pipeline::run({spying, independent ? scrambling() : in_order(scrambling())}, filling(in),
+                  appending_to(out), on, {.chunk_bytes = chunk_bytes, .slots = 3});
+    EXPECT_EQ(out, in);
+    ASSERT_EQ(streams.size(), 4u);
+    EXPECT_EQ(streams[0] != streams[1], independent);
+    EXPECT_EQ(streams[0], streams[2]);
+    EXPECT_EQ(streams[1], streams[3]);
+  }
 }
 
 TEST_F(pipeline_run, several_threads_with_a_runner_each) {
@@ -458,7 +497,10 @@ TEST_F(pipeline_run, progress_is_told_on_the_calling_thread) {
 TEST_F(pipeline_run, choices_that_are_left_open_keep_their_limits) {
   stage in_place = scrambling();
   in_place.in_place = true;
-  for (const std::vector<stage>& stages : {std::vector{scrambling(), widening()}, {in_place}, {}}) {
+  for (const std::vector<stage>& stages : {std::vector{scrambling(), widening()},
+                                           {in_order(scrambling()), widening()},
+                                           {in_place},
+                                           {}}) {
     for (const std::size_t granularity : {1, 256, 3000, 691200}) {
       for (const std::size_t slots : {0, 1, 3}) {
         const std::size_t limit = std::size_t{20} << 20;
@@ -796,7 +838,8 @@ TEST_F(pipeline_run, every_call_of_the_runtime_in_turn_fails) {
                      (thread ? ", with a taker" : ", in place"));
         const leak_check nothing_leaks;
         const auto run = [&](bytes& out) {
-          const std::vector<stage> stages{scrambling(), widening(), adding_pairs()};
+          const stage first = thread ? scrambling() : in_order(scrambling());
+          const std::vector<stage> stages{first, widening(), adding_pairs()};
           const options how{.chunk_bytes = chunk_bytes, .slots = 3};
           if (thread) {
             pipeline::run(stages, filling(in), appending_to(out), on, how);

@@ -32,7 +32,7 @@ namespace {
 using pipeline::engine_rates, pipeline::lanes, pipeline::problem;
 using rung = rung_entry<problem>;
 
-/// Rates that make 08 tuned choose small chunks, so that it has several at test sizes.
+/// Rates that make 09 tuned choose small chunks, so that it has several at test sizes.
 engine_rates rates_for_tests(double kernel_seconds_per_byte) {
   engine_rates rates{.h2d_bytes_per_second = 1e6,
                      .d2h_bytes_per_second = 1e6,
@@ -49,7 +49,7 @@ struct pipeline_case {
   int rounds = 2;
   int offset_in = 0, offset_out = 0;
   bool in_place = false;
-  bool kernel_binds = false;  // for 08 tuned, which then ramps
+  bool kernel_binds = false;  // for 09 tuned, which then ramps
 };
 
 void PrintTo(const pipeline_case& c, std::ostream* to) {
@@ -524,6 +524,21 @@ TEST(pipeline_advisor, chooses_about_the_least_of_all_chunks) {
   }
 }
 
+/// Kernels that overlap hide what each costs beyond its bytes, but no more than there is to do.
+TEST(pipeline_advisor, hides_fixed_costs_of_kernels_that_overlap) {
+  constexpr double mib = double(1 << 20);
+  engine_rates r = usual_rates(50e-3);
+  r.kernel_seconds = 20e-6;
+  const auto seconds = [&](double chunk, int at_once) {
+    return predict(r, 1024 * mib, 1024 * mib, chunk, {.kernels_at_once = at_once}).seconds;
+  };
+  EXPECT_NEAR(seconds(4 * mib, 1) - seconds(4 * mib, 2), 255 * 20e-6, 1e-9);
+  const double short_kernel = 50e-3 / 8192;  // of 128 KiB, less than its fixed cost
+  EXPECT_NEAR(seconds(mib / 8, 1) - seconds(mib / 8, 2), 8191 * (20e-6 + short_kernel) / 2, 1e-9);
+  EXPECT_LT(advise(r, 1 << 27, 1 << 27, {.kernels_at_once = 2}).chunk_bytes,
+            advise(r, 1 << 27, 1 << 27).chunk_bytes);
+}
+
 TEST(pipeline_advisor, keeps_to_the_limits) {
   for (const std::size_t granularity : {1u, 256u, 3000u, 1u << 20}) {
     for (const std::size_t largest : {std::size_t{1} << 20, std::size_t{5'000'000}}) {
@@ -551,6 +566,10 @@ TEST(pipeline_advisor, knows_the_busiest_engine) {
   EXPECT_EQ(predict(usual_rates(1.0), gib, gib, 1e7).slots, 3);  // the kernel, and its next
   EXPECT_EQ(predict(usual_rates(2 * gib / 85e9), gib, gib, 1e7).slots, 4);  // three busy engines
   EXPECT_EQ(predict(usual_rates(1.0), gib, gib, gib).slots, 1);             // one chunk
+  const chunk_limits overlap{.kernels_at_once = 2};
+  EXPECT_EQ(predict(usual_rates(1.0), gib, gib, 1e7, overlap).slots, 4);
+  EXPECT_EQ(predict(usual_rates(2 * gib / 85e9), gib, gib, 1e7, overlap).slots, 5);
+  EXPECT_EQ(predict(usual_rates(1e-3), gib, gib, 1e7, overlap).slots, 4);
 }
 
 TEST(pipeline_advisor, measures_this_machine) {

@@ -134,7 +134,8 @@ bool run(std::size_t frames, video::size from, video::size to) {
                                          pipeline::as<float>(out).data(), int(in.size() / in_bytes),
                                          from, to, norm, on);
           },
-      .output_bytes = [=](std::size_t in) { return in / in_bytes * out_bytes; }};
+      .output_bytes = [=](std::size_t in) { return in / in_bytes * out_bytes; },
+      .independent = true};
 
   const pipeline::source decoded{
       .fill =

@@ -6,10 +6,11 @@
 //
 //   source -> [pinned] -> copy in -> [device] -> stages -> [device] -> copy out -> [pinned] -> sink
 //
-// How. One stream per engine and a ring of slots, each with the memory of one chunk. Two events per
-// chunk order the three streams; a third tells the host that the output has arrived. The host asks
-// for chunk k when chunk k - slots has been delivered: this one rule frees the memory, and it is
-// the back-pressure. No callbacks, no default stream, no allocation while it runs.
+// How. One stream per engine, two in turn for stages that do not mind, and a ring of slots, each
+// with the memory of one chunk. Two events per chunk order the streams; a third tells the host that
+// the output has arrived. The host asks for chunk k when chunk k - slots has been delivered: this
+// one rule frees the memory, and it is the back-pressure. No callbacks, no default stream, no
+// allocation while it runs.
 //
 // Threads. The source and the stages are called by the thread that called run(). A sink that takes
 // chunks has a second thread: a source and a sink that each move 10 GB/s by themselves (a memcpy by
@@ -68,8 +69,9 @@ struct stage {
   std::string name;
   /// Enqueues the work of one chunk on the stream given, and nowhere else; returns what the launch
   /// returned, or throws. `in` and `out` are device memory aligned to 256 bytes. Called by the
-  /// thread that called run(). Chunks pass the stage one after the other: it may keep device memory
-  /// of its own, such as a running sum.
+  /// thread that called run(), for one chunk after the other. On the device, too, chunks pass the
+  /// stage one after the other, unless all stages are independent: it may keep device memory of its
+  /// own, such as a running sum or scratch.
   std::function<cudaError_t(std::span<const std::byte> in, std::span<std::byte> out, const chunk&,
                             stream_view)>
       enqueue;
@@ -78,6 +80,13 @@ struct stage {
   std::function<std::size_t(std::size_t)> output_bytes = {};
   /// Works in the memory of its input, so that `out` is `in`: less memory, and as many bytes.
   bool in_place = false;
+  /// What it does with a chunk touches nothing but `in` and `out` (and what nobody writes): so it
+  /// may run while it does the same with the next chunk. If all stages say so, the kernels of two
+  /// chunks overlap on the device, and none waits for the last block of the one before; worth it
+  /// where kernels take longer than copies. Whether they do overlap is up to the device. The stages
+  /// of one chunk follow each other, and the sink gets chunks in order, as ever.
+  /// False unless said: a stage with scratch of its own would be wrong only now and then.
+  bool independent = false;
 };
 
 /// Where chunks come from: one of three ways, called by the thread that called run() for chunk
@@ -183,7 +192,7 @@ class failed : public std::runtime_error {
 
 // ---- The machine --------------------------------------------------------------------------------
 
-/// What one chunk needs, `slots` times, with three streams: everything that is allocated. For one
+/// What one chunk needs, `slots` times, with four streams: everything that is allocated. For one
 /// run after the other; two at the same time need two runners.
 class runner {
  public:
@@ -193,7 +202,8 @@ class runner {
   };
 
   /// Allocates on the current device: per slot, a chunk of input and one of output on the device,
-  /// and in pinned memory what `pinned` says; once, what lies between two stages. Throws
+  /// and in pinned memory what `pinned` says; once, or twice if all stages are independent, what
+  /// lies between two stages. Throws
   /// std::invalid_argument for options that make no sense, and cuda_error.
   runner(std::vector<stage> stages, const options& how, pinned_slots pinned);
   runner(std::vector<stage> stages, const options& how)
@@ -219,6 +229,12 @@ class runner {
  private:
   using clock = std::chrono::steady_clock;
 
+  /// Where the stages of every second chunk run, or of all.
+  struct lane {
+    stream compute;
+    std::vector<device_buffer<std::byte>>
+        between;  // what stage i leaves to the next, if not in out
+  };
   struct slot {
     pinned_buffer<std::byte> pinned_in, pinned_out;
     device_buffer<std::byte> in, out;
@@ -245,15 +261,16 @@ class runner {
   void fail(std::string where, const chunk& at);
   [[noreturn]] void rethrow() const;
   slot& slot_of(std::size_t index) { return slots_[index % slots_.size()]; }
+  const lane& lane_of(std::size_t index) const { return lanes_[index % lanes_.size()]; }
 
   std::vector<stage> stages_;
   options options_;
   pinned_slots pinned_;
   int device_ = 0;
-  stream copy_in_, compute_, copy_out_;
+  stream copy_in_, copy_out_;
   event begun_;
   std::vector<std::size_t> capacity_;  // bytes that enter stage i at most; and that leave
-  std::vector<device_buffer<std::byte>> between_;  // what stage i leaves to the next, if not in out
+  std::vector<lane> lanes_;
   std::vector<slot> slots_;
 
   // Of the run that is going on. The thread that runs writes these...
@@ -369,6 +386,11 @@ inline std::size_t leaving(const stage& s, std::size_t entering) {
   return s.output_bytes ? s.output_bytes(entering) : entering;
 }
 
+/// Chunks whose stages may run at the same time.
+inline int kernels_at_once(const std::vector<stage>& stages) {
+  return !stages.empty() && std::ranges::all_of(stages, &stage::independent) ? 2 : 1;
+}
+
 /// The chunks and slots of a runner, with as many slots more as the host holds at a time: one that
 /// is being filled, one that is being emptied.
 inline advice choose(const std::vector<stage>& stages, const options& how, bool fills, bool takes) {
@@ -377,7 +399,7 @@ inline advice choose(const std::vector<stage>& stages, const options& how, bool 
       how.chunk_bytes != 0
           ? how.chunk_bytes
           : (std::size_t{1} << 20) / how.granularity * how.granularity + how.granularity;
-  // Bytes per byte of input: what leaves, and what lies in every slot and once between stages.
+  // Bytes per byte of input: what leaves, and what lies in every slot and once in a lane.
   std::size_t bytes = sample, between = 0;
   bool is_elsewhere = false;  // than in the memory of the input
   for (const stage& each : stages) {
@@ -387,7 +409,8 @@ inline advice choose(const std::vector<stage>& stages, const options& how, bool 
     is_elsewhere = true;
   }
   const double output = double(bytes) / double(sample);
-  const double once = double(between) / double(sample);
+  const int lanes = kernels_at_once(stages);
+  const double once = lanes * double(between) / double(sample);
   const double on_device = 1 + (is_elsewhere ? output : 0);
   const double pinned = (fills ? 1 : 0) + (takes ? output : 0);
   const double in_slot = std::max(on_device, pinned);
@@ -402,13 +425,14 @@ inline advice choose(const std::vector<stage>& stages, const options& how, bool 
   advice made;
   if (how.chunk_bytes != 0) {
     made = predict(how.rates, double(total), double(total_output), double(how.chunk_bytes),
-                   for_engines);
+                   {.max_slots = for_engines, .kernels_at_once = lanes});
     made.chunk_bytes = how.chunk_bytes;
   } else {
     made = advise(how.rates, total, total_output,
                   {.granularity = how.granularity,
                    .largest = std::size_t(double(how.memory_bytes) / (most * in_slot + once)),
-                   .max_slots = for_engines});
+                   .max_slots = for_engines,
+                   .kernels_at_once = lanes});
   }
   made.slots = how.slots != 0 ? most : std::min(most, made.slots + held_by_host);
   return made;
@@ -421,7 +445,6 @@ inline runner::runner(std::vector<stage> stages, const options& how, pinned_slot
       options_(how),
       pinned_(pinned),
       copy_in_(how.priority),
-      compute_(how.priority),
       copy_out_(how.priority) {
   if (how.granularity == 0 || how.chunk_bytes % how.granularity != 0)
     throw std::invalid_argument("pipeline: chunk_bytes is not a multiple of granularity");
@@ -430,6 +453,8 @@ inline runner::runner(std::vector<stage> stages, const options& how, pinned_slot
   capacity_.push_back(chosen.chunk_bytes);
   const auto last = std::find_if(stages_.rbegin(), stages_.rend(),
                                  [](const stage& each) { return !each.in_place; });
+  for (int i = 0; i < detail::kernels_at_once(stages_); ++i)
+    lanes_.push_back({stream(how.priority), {}});
   for (const stage& each : stages_) {
     if (!each.enqueue)
       throw std::invalid_argument("pipeline: stage " + each.name + " does nothing");
@@ -438,7 +463,7 @@ inline runner::runner(std::vector<stage> stages, const options& how, pinned_slot
                                   " is in place and changes sizes");
     capacity_.push_back(detail::leaving(each, capacity_.back()));
     const bool is_between = !each.in_place && &each != &*last;
-    between_.emplace_back(is_between ? capacity_.back() : 0);
+    for (lane& one : lanes_) one.between.emplace_back(is_between ? capacity_.back() : 0);
   }
   for (int i = 0; i < chosen.slots; ++i) {
     slot& made = slots_.emplace_back();
@@ -561,20 +586,21 @@ inline bool runner::submit(const source& from, const sink& to, std::string& wher
   std::span<std::byte> data = s.in.view().first(bytes);
   if (!from.feed) copy_async<std::byte>(data, input.first(bytes), copy_in_);
   copy_in_.record(s.copied_in);
-  compute_.wait(s.copied_in);
+  const lane& on = lane_of(next.index);
+  on.compute.wait(s.copied_in);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     where = stages_[i].name;
     std::span<std::byte> out = data;
     if (!stages_[i].in_place) {
-      const auto& memory = between_[i].size() != 0 ? between_[i] : s.out;
+      const auto& memory = on.between[i].size() != 0 ? on.between[i] : s.out;
       out = memory.view().first(detail::leaving(stages_[i], data.size()));
     }
-    const cudaError_t returned = stages_[i].enqueue(data, out, next, compute_);
+    const cudaError_t returned = stages_[i].enqueue(data, out, next, on.compute);
     WARPLADDER_TRY(returned);
     data = out;
   }
   where = "copy out";
-  compute_.record(s.computed);
+  on.compute.record(s.computed);
   if (to.fetch) {
     s.output = data;
     return true;
@@ -689,8 +715,9 @@ inline void runner::fail(std::string where, const chunk& at) {
 
 inline void runner::rethrow() const {
   // What is on its way is waited for, and nothing else can go wrong with it: the result is ignored.
-  for (const cudaStream_t each : {copy_in_.get(), compute_.get(), copy_out_.get()})
-    cudaStreamSynchronize(each);
+  cudaStreamSynchronize(copy_in_);
+  for (const lane& one : lanes_) cudaStreamSynchronize(one.compute);
+  cudaStreamSynchronize(copy_out_);
   cudaGetLastError();  // it is thrown: the caller's next launch shall not find it
   const auto with_the_place = [this](const std::string& why) {
     return failed(fault_->where, fault_->at, delivered_.chunks, why);

@@ -7,6 +7,9 @@
 //
 //   seconds = (a + k + b) of one chunk + (chunks - 1) * max(a, k, b, both copies at once, host)
 //
+// where k has the fixed cost of a kernel, its launch and the idle multiprocessors at its end, only
+// if kernels are not enqueued in a way that the next one hides it.
+//
 // Large chunks fill and drain the pipeline slowly, which is the first term; small ones pay the
 // fixed cost of a copy or launch more often, which is in the second. Between them is a flat
 // minimum.
@@ -23,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <warpladder/core/buffer.hpp>
 #include <warpladder/core/event.hpp>
 #include <warpladder/core/stream.hpp>
@@ -36,17 +40,19 @@ struct engine_rates {
   double d2h_bytes_per_second = 0;     ///< and back
   double both_bytes_per_second = 0;    ///< the sum of both directions at the same time
   double kernel_seconds_per_byte = 0;  ///< of input; 0: no kernel
-  double copy_seconds = 2e-6;          ///< of each copy, beyond its bytes
-  double kernel_seconds = 4e-6;        ///< of each launch, beyond its bytes
+  double copy_seconds = 4e-6;          ///< of each copy, beyond its bytes
+  double kernel_seconds = 6e-6;        ///< of each launch and its tail, beyond its bytes
   double host_seconds = 10e-6;         ///< the host's, to enqueue all that is done with a chunk
 };
 
-/// Chunks that may be chosen. Bytes are of input, which the output follows in proportion.
+/// Chunks that may be chosen, and what the pipeline does with them. Bytes are of input, which the
+/// output follows in proportion.
 struct chunk_limits {
   std::size_t granularity = 256;  ///< chunks are multiples of it: a row, a frame, an alignment
   std::size_t smallest = std::size_t{64} << 10;
   std::size_t largest = std::size_t{1} << 40;  ///< what the device memory that is lent allows
   int max_slots = 8;                           ///< at least 1
+  int kernels_at_once = 1;  ///< 2: kernels of two chunks overlap, as in rung 07, at least 1
 };
 
 struct advice {
@@ -93,28 +99,35 @@ inline double bound_seconds(const engine_rates& r, double bytes_in, double bytes
 
 /// What a pipeline with chunks of this size needs, and how many slots keep its engines busy.
 inline advice predict(const engine_rates& r, double bytes_in, double bytes_out, double chunk_bytes,
-                      int max_slots = 8) {
+                      const chunk_limits& limits = {}) {
+  const double at_once = std::max(1, limits.kernels_at_once);
   const double chunks = std::max(1.0, bytes_in / chunk_bytes);
   detail::stage_seconds chunk(r, bytes_in / chunks, bytes_out / chunks);
   chunk.in += r.copy_seconds;
   chunk.both += r.copy_seconds;
   chunk.out += r.copy_seconds;
-  if (chunk.kernel > 0) chunk.kernel += r.kernel_seconds;
+  const double kernel_alone = chunk.kernel > 0 ? chunk.kernel + r.kernel_seconds : 0;
+  // Kernels that overlap share the multiprocessors: their fixed costs hide behind each other's
+  // work, as far as there is enough of it.
+  chunk.kernel = std::max(chunk.kernel, kernel_alone / at_once);
 
   const double period = std::max(chunk.longest(), r.host_seconds);
   // A slot is taken while its chunk passes the engines, with each copy as slow as it is beside the
-  // other one. One more, so that no copy has to start at the very moment at which another ends.
-  const int busy = int(std::ceil((2 * chunk.both + chunk.kernel) / period));
+  // other one, and kernels that share. One more, so that no copy has to start at the very moment at
+  // which another ends.
+  const int busy = int(std::ceil((2 * chunk.both + at_once * chunk.kernel) / period));
   const int useful = int(std::min(std::ceil(chunks), double(busy + 1)));
   return {.chunk_bytes = std::size_t(chunk_bytes),
-          .slots = std::clamp(useful, 1, std::max(1, max_slots)),
-          .seconds = chunk.in + chunk.kernel + chunk.out + (chunks - 1) * period,
+          .slots = std::clamp(useful, 1, std::max(1, limits.max_slots)),
+          .seconds = chunk.in + kernel_alone + chunk.out + (chunks - 1) * period,
           .bound_seconds = bound_seconds(r, bytes_in, bytes_out)};
 }
 
 /// The chunk with the least predicted time, among the smallest one, its doubles, and the middles
-/// between them. Touches no device. Throws std::invalid_argument if the rates say nothing, if there
-/// is no input, or if no multiple of the granularity is within the limits.
+/// between them; the minimum is flat, and of those within half a percent of it this takes the
+/// largest, which leaves the host most time. Touches no device. Throws std::invalid_argument if the
+/// rates say nothing, if there is no input, or if no multiple of the granularity is within the
+/// limits.
 inline advice advise(const engine_rates& r, std::size_t bytes_in, std::size_t bytes_out,
                      const chunk_limits& limits = {}) {
   if (const auto reason = explain_invalid(r); !reason.empty())
@@ -130,16 +143,17 @@ inline advice advise(const engine_rates& r, std::size_t bytes_in, std::size_t by
   const double lowest = std::clamp(up(double(limits.smallest)), unit, highest);
   const auto time = [&](double bytes) {
     const double chunk = std::clamp(up(bytes), lowest, highest);
-    return predict(r, double(bytes_in), double(bytes_out), chunk, limits.max_slots);
+    return predict(r, double(bytes_in), double(bytes_out), chunk, limits);
   };
 
-  advice best = time(highest);
+  std::vector<advice> all;
   for (double power = lowest; power < highest; power *= 2) {
-    for (const double bytes : {power, 1.5 * power}) {
-      if (const advice one = time(bytes); one.seconds < best.seconds) best = one;
-    }
+    for (const double bytes : {power, 1.5 * power}) all.push_back(time(bytes));
   }
-  return best;
+  all.push_back(time(highest));
+  const double least = std::ranges::min_element(all, {}, &advice::seconds)->seconds;
+  return *std::find_if(all.rbegin(), all.rend(),
+                       [&](const advice& one) { return one.seconds <= 1.005 * least; });
 }
 
 /// The kernel of a pipeline on device memory that measure_rates() lends: enqueues its work on the
@@ -160,7 +174,7 @@ class rate_meter {
   template <class Enqueue>
   result least(const Enqueue& enqueue) const {
     result best{std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
-    for (int run = 0; run < 4; ++run) {
+    for (int run = 0; run < 6; ++run) {
       using clock = std::chrono::steady_clock;
       first_.record(begin_);
       second_.wait(begin_);
@@ -178,14 +192,14 @@ class rate_meter {
     return best;
   }
 
-  /// What a stage of a pipeline does with a chunk: it waits for another stream, and tells a third.
-  void hand_over() const {
-    second_.record(handed_over_);
-    first_.wait(handed_over_);
+  /// What a stage of a pipeline does before each chunk: it waits for another stream, here in vain.
+  void hand_over(stream_view to) const {
+    idle_.record(handed_over_);
+    to.wait(handed_over_);
   }
 
  private:
-  stream first_, second_;
+  stream first_, second_, idle_;
   event begin_{event::timing::on}, end_{event::timing::on}, handed_over_;
 };
 
@@ -199,8 +213,8 @@ class rate_meter {
 inline engine_rates measure_rates(const sample_kernel& kernel,
                                   std::size_t bytes_in = std::size_t{64} << 20,
                                   std::size_t bytes_out = std::size_t{64} << 20) {
-  constexpr std::size_t parts = 16;
-  if (bytes_in < parts * 4096 || bytes_out < parts * 4096)
+  constexpr std::size_t few = 16, many = 64;
+  if (bytes_in < many * 1024 || bytes_out < many * 1024)
     throw std::invalid_argument("a sample needs at least 64 KiB each way");
   const pinned_buffer<std::byte> host_in(bytes_in), host_out(bytes_out);
   const device_buffer<std::byte> in(bytes_in), out(bytes_out);
@@ -210,58 +224,70 @@ inline engine_rates measure_rates(const sample_kernel& kernel,
   const detail::rate_meter meter;
 
   // Bytes that are whole kilobytes, so that parts are as aligned as the whole.
-  const std::size_t part_in = bytes_in / parts / 1024 * 1024, all_in = part_in * parts;
-  const std::size_t part_out = bytes_out / parts / 1024 * 1024, all_out = part_out * parts;
-  const auto copy_in = [&](std::size_t part, std::size_t bytes, cudaStream_t on) {
-    WARPLADDER_TRY(cudaMemcpyAsync(in.data() + part * part_in, host_in.data() + part * part_in,
-                                   bytes, cudaMemcpyHostToDevice, on));
+  const std::size_t all_in = bytes_in / many / 1024 * 1024 * many;
+  const std::size_t all_out = bytes_out / many / 1024 * 1024 * many;
+  const auto copy_in = [&](std::size_t part, std::size_t parts, cudaStream_t on) {
+    const std::size_t bytes = all_in / parts, at = part * bytes;
+    WARPLADDER_TRY(
+        cudaMemcpyAsync(in.data() + at, host_in.data() + at, bytes, cudaMemcpyHostToDevice, on));
   };
-  const auto copy_out = [&](std::size_t part, std::size_t bytes, cudaStream_t on) {
-    WARPLADDER_TRY(cudaMemcpyAsync(host_out.data() + part * part_out, out.data() + part * part_out,
-                                   bytes, cudaMemcpyDeviceToHost, on));
+  const auto copy_out = [&](std::size_t part, std::size_t parts, cudaStream_t on) {
+    const std::size_t bytes = all_out / parts, at = part * bytes;
+    WARPLADDER_TRY(
+        cudaMemcpyAsync(host_out.data() + at, out.data() + at, bytes, cudaMemcpyDeviceToHost, on));
   };
-  const auto run_kernel = [&](std::size_t part, std::size_t bytes, cudaStream_t on) {
-    WARPLADDER_TRY(kernel(in.data() + part * part_in, out.data() + part * part_out, bytes, on));
+  const auto run_kernel = [&](std::size_t part, std::size_t parts, cudaStream_t on) {
+    const std::size_t bytes = all_in / parts;
+    WARPLADDER_TRY(
+        kernel(in.data() + part * bytes, out.data() + part * (all_out / parts), bytes, on));
   };
-  // In parts, each of them after the end of something in another stream.
-  const auto in_parts = [&](const auto& work, std::size_t bytes) {
+  const auto both_in = [&](std::size_t parts) {
+    return meter.least([&](stream_view one, stream_view other) {
+      for (std::size_t part = 0; part < parts; ++part) {
+        meter.hand_over(one);
+        copy_in(part, parts, one);
+        meter.hand_over(other);
+        copy_out(part, parts, other);
+      }
+    });
+  };
+  const auto kernels_in = [&](std::size_t parts) {
     return meter.least([&](stream_view on, stream_view) {
       for (std::size_t part = 0; part < parts; ++part) {
-        meter.hand_over();
-        work(part, bytes, on);
+        meter.hand_over(on);
+        run_kernel(part, parts, on);
       }
     });
   };
 
-  const auto whole_in = meter.least([&](stream_view on, stream_view) { copy_in(0, all_in, on); });
-  const auto whole_out =
-      meter.least([&](stream_view on, stream_view) { copy_out(0, all_out, on); });
-  const auto both = meter.least([&](stream_view one, stream_view other) {
-    copy_in(0, all_in, one);
-    copy_out(0, all_out, other);
-  });
-  const auto parts_in = in_parts(copy_in, part_in), parts_out = in_parts(copy_out, part_out);
+  const auto whole_in = meter.least([&](stream_view on, stream_view) { copy_in(0, 1, on); });
+  const auto whole_out = meter.least([&](stream_view on, stream_view) { copy_out(0, 1, on); });
+  // Both directions share the bus in another way when copies are long, and no pipeline has two
+  // copies of everything. So the line through two pipelines: what a copy costs, and its bytes.
+  const auto both_few = both_in(few), both_many = both_in(many);
 
   engine_rates rates;
   rates.h2d_bytes_per_second = double(all_in) / whole_in.device_seconds;
   rates.d2h_bytes_per_second = double(all_out) / whole_out.device_seconds;
-  rates.both_bytes_per_second = double(all_in + all_out) / both.device_seconds;
-  // Less than a microsecond is noise, and would advise chunks that only a perfect machine can keep.
-  const auto fixed = [&](double of_parts, double of_whole) {
-    return std::max(1e-6, (of_parts - of_whole) / double(parts));
-  };
-  rates.copy_seconds = std::max(fixed(parts_in.device_seconds, whole_in.device_seconds),
-                                fixed(parts_out.device_seconds, whole_out.device_seconds));
-  double host = parts_in.host_seconds + parts_out.host_seconds;
+  // Less than a microsecond is noise, and would advise chunks that only a perfect machine can keep;
+  // more than half of a part is noise, too.
+  rates.copy_seconds =
+      std::clamp((both_many.device_seconds - both_few.device_seconds) / double(many - few),
+                 std::min(1e-6, 0.5 * both_few.device_seconds / double(few)),
+                 0.5 * both_few.device_seconds / double(few));
+  rates.both_bytes_per_second =
+      double(all_in + all_out) / (both_few.device_seconds - double(few) * rates.copy_seconds);
+  double host = both_many.host_seconds / double(many);
   rates.kernel_seconds = 0;
   if (kernel) {
-    const auto whole = meter.least([&](stream_view on, stream_view) { run_kernel(0, all_in, on); });
-    const auto in_pieces = in_parts(run_kernel, part_in);
+    const auto whole = meter.least([&](stream_view on, stream_view) { run_kernel(0, 1, on); });
+    const auto pieces = kernels_in(few);
     rates.kernel_seconds_per_byte = whole.device_seconds / double(all_in);
-    rates.kernel_seconds = fixed(in_pieces.device_seconds, whole.device_seconds);
-    host += in_pieces.host_seconds;
+    rates.kernel_seconds =
+        std::max(1e-6, (pieces.device_seconds - whole.device_seconds) / double(few));
+    host += pieces.host_seconds / double(few);
   }
-  rates.host_seconds = host / double(parts);
+  rates.host_seconds = host;
   return rates;
 }
 

@@ -15,7 +15,7 @@ std::span<const rung_entry<pipeline::problem>> pipeline_rungs();
 /// The kernel of all rungs alone, in place on n elements of device memory aligned to 16 bytes.
 cudaError_t pipeline_transform(float* data, std::int64_t n, int rounds, cudaStream_t on);
 
-/// The problem with the chunk and the slots that 08 tuned takes.
+/// The problem with the chunk and the slots that 09 tuned takes.
 pipeline::problem pipeline_tuned(const pipeline::problem& problem);
 
 }  // namespace warpladder::tables

@@ -204,7 +204,7 @@ def answer(page, size):
     """The ladder in one sentence: from 00 to the rung that chooses by itself."""
     def render(gpu):
         whole, tuned = ([case_of(gpu, rung, size, intensity) for intensity in INTENSITIES]
-                        for rung in ("00_whole", "08_tuned"))
+                        for rung in ("00_whole", "09_tuned"))
         if not all(whole) or not all(tuned):
             return None
         says = page.say("{0} instead of {1} with a {2} kernel ({3} of the bound)")
@@ -274,7 +274,7 @@ def draw_sweep(pyplot, data):
                           label=f"{width} slot" + "s" * (width > 1))
         chunk, one = data["advised"][intensity]
         axes.plot([chunk / 2**20], [100 * one], marker="*", markersize=13, color="#cc3311",
-                  linestyle="none", label="08 tuned")
+                  linestyle="none", label="09 tuned")
         axes.axhline(100, color="#222222", linestyle="--", linewidth=0.8)
         axes.set_xscale("log", base=2)
         axes.set_xticks([0.25, 1, 4, 16, 64], ["¼", "1", "4", "16", "64"])

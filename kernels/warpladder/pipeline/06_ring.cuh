@@ -10,7 +10,8 @@
 // Time: that of 05, predicted within 1 % with four slots. With one slot it is 01, with two the
 // engines take turns as in 02.
 // Limited by: the busiest engine; by the first chunk's way in and the last one's way out, 2 x 0.3
-// ms with chunks of 16 MiB; and with small chunks by what each costs whoever enqueues it.
+// ms with chunks of 16 MiB; where the kernel binds, by the end of each chunk's kernel, when
+// multiprocessors run out of work; and with small chunks by what each costs whoever enqueues it.
 #pragma once
 
 #include <warpladder/pipeline/detail/ring.cuh>
@@ -30,7 +31,7 @@ struct ring {
     if (p.n == 0) return cudaSuccess;
     if (lacks(workspace, workspace_bytes(p))) return cudaErrorInvalidValue;
     return detail::enqueue_ring(
-        p, detail::slots_in_use(p, detail::chunks(p)),
+        p, detail::slots_in_use(p, detail::chunks(p)), 1,
         [&](std::int64_t begin) { return std::min(p.chunk, p.n - begin); }, stream, workspace);
   }
 };

@@ -10,8 +10,9 @@
 #include <warpladder/pipeline/04_breadth_first.cuh>
 #include <warpladder/pipeline/05_events.cuh>
 #include <warpladder/pipeline/06_ring.cuh>
-#include <warpladder/pipeline/07_ramped.cuh>
-#include <warpladder/pipeline/08_tuned.cuh>
+#include <warpladder/pipeline/07_overlapping.cuh>
+#include <warpladder/pipeline/08_ramped.cuh>
+#include <warpladder/pipeline/09_tuned.cuh>
 
 namespace warpladder::pipeline {
 
@@ -24,6 +25,7 @@ using ladder = rung_list<
     breadth_first,
     events,
     ring,
+    overlapping,
     ramped,
     tuned>;
 // clang-format on

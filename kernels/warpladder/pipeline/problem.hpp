@@ -13,6 +13,7 @@ namespace warpladder::pipeline {
 
 inline constexpr int max_lanes = 8;
 inline constexpr int max_slots = 16;
+inline constexpr int kernels_at_once = 2;  ///< of 07 and the rungs above
 
 /// Streams and events that a pipeline may use between its fork from the caller's stream and its
 /// join with it: see lanes.hpp for their owner. Two launches that may overlap in time need two.
@@ -36,7 +37,7 @@ struct problem {
   std::int64_t chunk = 1 << 20;  ///< elements that travel together, at least 1
   int slots = 4;  ///< chunks on the device at a time, 1 to 16, where a rung reuses them
   lent_lanes lanes = {};
-  engine_rates rates = {};  ///< what 08 tuned chooses chunk and slots by
+  engine_rates rates = {};  ///< what 09 tuned chooses chunk and slots by
   /// For pictures of what overlaps: events that time, six of each chunk in order, recorded before
   /// and after it is copied in, transformed and copied out, as far as they reach. May be empty.
   std::span<const cudaEvent_t> marks = {};

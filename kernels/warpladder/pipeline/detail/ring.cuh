@@ -11,18 +11,20 @@ inline std::int64_t slots_in_use(const problem& p, std::int64_t pieces) {
 }
 
 /// The array in pieces, `next(begin)` elements from each begin, through a ring of slots. A stream
-/// per engine; a slot is filled again when its last piece was copied out.
+/// for each direction of copies, and as many for kernels as may run at once, in turn; a slot is
+/// filled again when its last piece was copied out.
 template <class Next>
-cudaError_t enqueue_ring(const problem& p, std::int64_t slots, const Next& next,
-                         cudaStream_t stream, workspace_view workspace) {
+cudaError_t enqueue_ring(const problem& p, std::int64_t slots, int kernels_at_once,
+                         const Next& next, cudaStream_t stream, workspace_view workspace) {
   enqueuer work(p, stream, workspace);
-  work.fork(3);
-  const cudaStream_t in = work.lane(0), compute = work.lane(1), out = work.lane(2);
+  work.fork(2 + kernels_at_once);
+  const cudaStream_t in = work.lane(0), out = work.lane(1);
   // [the ring]
   piece chunk{.index = 0, .begin = 0, .n = 0};
   for (; chunk.begin < p.n; chunk.begin += chunk.n, ++chunk.index) {
     chunk.n = next(chunk.begin);
     const int slot = int(chunk.index % slots);
+    const cudaStream_t compute = work.lane(2 + int(chunk.index % kernels_at_once));
     if (chunk.index >= slots) work.wait_for_slot(slot, in);
     work.copy_in(chunk, slot, in);
     work.hand_over(in, compute);

@@ -38,7 +38,8 @@ inline support needs_lanes(const problem& p, std::size_t count) {
   if (p.lanes.streams.size() >= count) return {};
   return {count == 1   ? "no stream was lent"
           : count == 2 ? "needs two streams"
-                       : "needs three streams, one for each engine"};
+          : count == 3 ? "needs three streams, one for each engine"
+                       : "needs four streams: two for copies, two for kernels in turn"};
 }
 
 /// Enqueues, until the first failure. What a rung has enqueued when it ends is joined with the

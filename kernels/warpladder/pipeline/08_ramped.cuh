@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 07 ramped. Before: while the first chunk comes in and the last one goes out, two engines have
+// 08 ramped. Before: while the first chunk comes in and the last one goes out, two engines have
 // nothing to do.
 //
 // Idea: small chunks first and last. The first is a sixteenth, each one after it as long as all
@@ -20,9 +20,9 @@
 namespace warpladder::pipeline {
 
 struct ramped {
-  static constexpr rung_info info{7, "ramped", "small chunks first and last"};
+  static constexpr rung_info info{8, "ramped", "small chunks first and last"};
 
-  static support supports(const problem& p) { return detail::needs_lanes(p, 3); }
+  static support supports(const problem& p) { return detail::needs_lanes(p, 4); }
 
   static std::size_t workspace_bytes(const problem& p) {
     return p.n == 0 ? 0 : detail::slot_bytes(p, p.slots);
@@ -36,7 +36,7 @@ struct ramped {
       const std::int64_t left = p.n - begin, half = ceil_div<std::int64_t>(left, 2);
       return std::min(left, std::clamp(std::min(begin, half), smallest, p.chunk));
     };
-    return detail::enqueue_ring(p, p.slots, next, stream, workspace);
+    return detail::enqueue_ring(p, p.slots, kernels_at_once, next, stream, workspace);
   }
 };
 
