@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
-#include <stop_token>
 #include <thread>
 #include <vector>
 #include <warpladder/core/capture.hpp>
@@ -33,7 +32,6 @@ class pieces {
     std::size_t chunks;  ///< of all threads
     transfer::stores stores = stores::cached;
     std::chrono::nanoseconds patience = usual_patience;
-    std::stop_token stop = {};
   };
 
   pieces(direction way, void* to, const void* from, std::size_t bytes, const how& how)
@@ -45,7 +43,7 @@ class pieces {
 
   std::size_t count() const { return (bytes_ + how_.piece_bytes - 1) / how_.piece_bytes; }
 
-  /// Takes and moves pieces through `mine` until there are none, one fails, or all are to stop.
+  /// Takes and moves pieces through `mine` until there are none or one fails.
   /// `on` may be another stream for every thread.
   void work(staging_view mine, stream_view on) {
     const cudaError_t status = way_ == direction::to_device ? send(mine, on) : fetch(mine, on);
@@ -57,13 +55,9 @@ class pieces {
   /// be under way that no event tells of.
   cudaError_t status() const { return status_; }
 
-  /// So many bytes from the beginning on were taken, and none behind. A thread looks whether to
-  /// stop before it takes a piece and finishes what it took.
-  std::size_t taken_bytes() const { return std::min(next_.load(), bytes_); }
-
  private:
   bool is_over() const {
-    return next_.load(std::memory_order_relaxed) >= bytes_ || how_.stop.stop_requested() ||
+    return next_.load(std::memory_order_relaxed) >= bytes_ ||
            status_.load(std::memory_order_relaxed) != cudaSuccess;
   }
   piece take() {
