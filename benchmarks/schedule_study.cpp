@@ -338,11 +338,11 @@ void print(const ordered_json& row) {
   fmt::print("  {} calls, {:.0f} us of host time per hyperperiod; times are known to {:.1f} us\n",
              row["calls_per_hyperperiod"].get<int>(), row["host_us_per_hyperperiod"].get<double>(),
              row["clock_uncertainty_us"].get<double>());
-  fmt::print("  {:<14}{:>7}{:>8}{:>8}{:>8}{:>8}   {:>9}{:>9}{:>9}{:>9}   {:>9}{:>9}  us\n", "task",
-             "jobs", "missed", "by host", "dropped", "overran", "p50", "p99", "p99.9", "max",
+  fmt::print("  {:<14}{:>7}{:>8}{:>8}{:>8}{:>10}   {:>9}{:>9}{:>9}{:>9}   {:>9}{:>9}  us\n", "task",
+             "jobs", "missed", "by host", "dropped", "past slot", "p50", "p99", "p99.9", "max",
              "late p99", "handed");
   for (const auto& task : row["tasks"]) {
-    fmt::print("  {:<14}{:>7}{:>8}{:>8}{:>8}{:>8}", task["task"].get<std::string>(),
+    fmt::print("  {:<14}{:>7}{:>8}{:>8}{:>8}{:>10}", task["task"].get<std::string>(),
                task["jobs"].get<int>(), task["missed"].get<int>(),
                task["missed_by_the_host"].get<int>(), task["dropped"].get<int>(),
                task["after_slot"].is_null() ? "-" : task["after_slot"].dump());

@@ -54,8 +54,9 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   transfer/host                     what transfer_study has measured; a WAY is H2D or D2H
   grid_sync/soak, grid_sync/parts, grid_sync/stragglers, grid_sync/oversubscription
                                                              what grid_sync_study has measured
-  schedule/tasks, schedule/policies TASK, schedule/run POLICY alone|noise, schedule/host,
-  schedule/twice, schedule/replays, schedule/answer          what schedule_study has measured
+  schedule/tasks, schedule/costs, schedule/jitter, schedule/policies TASK,
+  schedule/run POLICY alone|noise, schedule/host, schedule/twice, schedule/replays,
+  schedule/predictions, schedule/answer          what schedule_study has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
   launch_shapes/answer, launch_shapes/registers, launch_shapes/shared
                                     what launch_shapes has measured; a KERNEL is one of
