@@ -14,8 +14,8 @@ namespace warpladder::bench {
 std::int64_t monotonic_ns();
 
 /// The last part of every wait is spun: 5 ms. A sleeping thread wakes up 50 us late (the kernel's
-/// timer slack), and on a virtual machine a core that sleeps is given to others, which have to be
-/// put off it first: milliseconds. Periods shorter than that never sleep, and cost a core.
+/// timer slack), and on a virtual machine a core that sleeps may be lent to others meanwhile.
+/// Periods shorter than that never sleep, and cost a core.
 inline constexpr std::int64_t spun_ns = 5'000'000;
 
 /// Sleeps and then spins until monotonic_ns() says `ns`.
