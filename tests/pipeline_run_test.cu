@@ -681,6 +681,36 @@ TEST_F(pipeline_run, a_failure_anywhere_leaves_whole_chunks_and_a_stream_that_wo
   });
 }
 
+/// What the stages before had enqueued for the chunk that failed has ended, too.
+TEST_F(pipeline_run, after_a_failure_nothing_is_under_way) {
+  for_each_stream_schedule(sanitized ? 2 : 6, [](const std::string& schedule) {
+    const bytes in = random_bytes(4 * chunk_bytes);
+    for (std::size_t at = 0; at < 4; ++at) {
+      SCOPED_TRACE(schedule + ", at chunk " + std::to_string(at));
+      const stream on;
+      const device_buffer<unsigned char> begun(4);
+      WARPLADDER_TRY(cudaMemsetAsync(begun.data(), 0, 4, on));
+      stage first = scrambling(), second = scrambling();
+      first.enqueue = [&, enqueue = first.enqueue](auto from, auto to, const chunk& c,
+                                                   stream_view stage_stream) {
+        WARPLADDER_TRY(cudaMemsetAsync(begun.data() + c.index, 1, 1, stage_stream));
+        return enqueue(from, to, c, stage_stream);
+      };
+      second.enqueue = [&, enqueue = second.enqueue](auto from, auto to, const chunk& c,
+                                                     stream_view stage_stream) {
+        return c.index == at ? cudaErrorInvalidValue : enqueue(from, to, c, stage_stream);
+      };
+      bytes out;
+      runner machine({first, second}, {.chunk_bytes = chunk_bytes, .slots = 3});
+      EXPECT_THROW(machine.run(filling(in), appending_to(out), on), failed);
+      const pinned_copy seen(4);
+      copy_async<unsigned char>(seen.memory.view(), begun.view(), on);
+      on.synchronize();
+      for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(seen.content()[i], i <= at ? 1 : 0) << i;
+    }
+  });
+}
+
 TEST_F(pipeline_run, of_two_failures_the_one_of_the_earlier_chunk_is_told) {
   const stream on;
   const bytes in = random_bytes(2000);

@@ -8,17 +8,21 @@
 
 #include "pipeline.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <memory_resource>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 #include <warpladder/core/buffer.hpp>
 #include <warpladder/core/event.hpp>
 #include <warpladder/core/stream.hpp>
+#include <warpladder/pinned_pool.hpp>
 #include <warpladder/pipeline/lanes.hpp>
 
 #include "support/backend.hpp"
@@ -58,16 +62,25 @@ void PrintTo(const pipeline_case& c, std::ostream* to) {
       << (c.in_place ? ", in place" : "") << (c.kernel_binds ? ", the kernel binds" : "");
 }
 
+/// Locking pages takes longer than a case does: memory is used again. Never destroyed, as the
+/// runtime may be gone when static objects are.
+std::pmr::memory_resource* pinned() {
+  static auto* const pool = new transfer::pinned_pool;
+  return pool;
+}
+
 /// Pinned memory with canaries on both sides of the array.
 class guarded_pinned {
  public:
   guarded_pinned(std::int64_t n, int offset)
-      : front_(std::size_t(64 + offset)), n_(std::size_t(n)), memory_(front_ + n_ + 64) {
+      : front_(std::size_t(64 + offset)), n_(std::size_t(n)), owner_(front_ + n_ + 64, pinned()) {
     fill(canary<float>());
   }
+  guarded_pinned(const guarded_pinned&) = delete;
+  guarded_pinned& operator=(const guarded_pinned&) = delete;
   float* data() const { return memory_.data() + front_; }
   void fill(float value) const {
-    for (float& one : memory_.view()) one = canary<float>();
+    for (float& one : memory_) one = canary<float>();
     for (std::size_t i = 0; i < n_; ++i) data()[i] = value;
   }
   /// Are these the array's bits, and have its canaries survived?
@@ -85,7 +98,8 @@ class guarded_pinned {
 
  private:
   std::size_t front_, n_;
-  pinned_buffer<float> memory_;
+  std::pmr::vector<float> owner_;
+  std::span<float> memory_{owner_};
 };
 
 const float poison = std::nanf("");
@@ -392,6 +406,43 @@ void bad_event(const rung& how) {
   }
 }
 
+#ifdef WARPLADDER_HOST_EXECUTOR
+
+/// Every copy in turn is refused. What had been enqueued before, a kernel without its copy out too,
+/// is over when the caller's stream is: the workspace may be given to somebody else then.
+void refused_copies(const rung& how) {
+  const stream queue;
+  for_supported(how, {{.n = 1200, .chunk = 300}}, [&](const operands& on) {
+    const lent_workspace workspace(how.workspace_bytes(on.posed()));
+    const workspace_view lent = workspace.view();
+    for_each_stream_schedule(sanitized ? 4 : 8, [&](const std::string& order) {
+      for (std::uint64_t before = 0;; ++before) {
+        SCOPED_TRACE(order + ", copies before: " + std::to_string(before));
+        on.upload();
+        cudaError_t launched = cudaSuccess;
+        {
+          const simt::scoped_failure failure(simt::fault::copy_submit, before);
+          launched = how.launch(on.posed(), queue, lent);
+          if (failure.count() == 0) break;
+        }
+        EXPECT_NE(launched, cudaSuccess) << "an error was lost";
+        cudaGetLastError();
+        ASSERT_EQ(cudaStreamSynchronize(queue), cudaSuccess);
+        on.upload();
+        std::memset(lent.data, 0x5A, lent.bytes);
+        ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+        EXPECT_TRUE(on.is_untouched()) << "written after the end of the launch";
+        const auto* const memory = static_cast<const unsigned char*>(lent.data);
+        EXPECT_TRUE(std::all_of(memory, memory + lent.bytes, [](auto x) { return x == 0x5A; }))
+            << "the workspace was used after the end of the launch";
+      }
+      ASSERT_EQ(cudaStreamSynchronize(queue), cudaSuccess);
+    });
+  });
+}
+
+#endif
+
 // ---- Registration
 // --------------------------------------------------------------------------------
 
@@ -416,6 +467,9 @@ void add_pipeline_tests() {
     add("marks", marks);
     add("bad_workspace", bad_workspace);
     add("bad_event", bad_event);
+#ifdef WARPLADDER_HOST_EXECUTOR
+    add("refused_copies", refused_copies);
+#endif
   }
 }
 

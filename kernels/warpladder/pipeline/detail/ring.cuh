@@ -18,13 +18,13 @@ cudaError_t enqueue_ring(const problem& p, std::int64_t slots, int kernels_at_on
                          const Next& next, cudaStream_t stream, workspace_view workspace) {
   enqueuer work(p, stream, workspace);
   work.fork(2 + kernels_at_once);
-  const cudaStream_t in = work.lane(0), out = work.lane(1);
+  const cudaStream_t in = work.lane(0), out = work.lane(1 + kernels_at_once);
   // [the ring]
   piece chunk{.index = 0, .begin = 0, .n = 0};
   for (; chunk.begin < p.n; chunk.begin += chunk.n, ++chunk.index) {
     chunk.n = next(chunk.begin);
     const int slot = int(chunk.index % slots);
-    const cudaStream_t compute = work.lane(2 + int(chunk.index % kernels_at_once));
+    const cudaStream_t compute = work.lane(1 + int(chunk.index % kernels_at_once));
     if (chunk.index >= slots) work.wait_for_slot(slot, in);
     work.copy_in(chunk, slot, in);
     work.hand_over(in, compute);
