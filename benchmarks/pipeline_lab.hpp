@@ -34,6 +34,8 @@ class pipeline_lab {
   /// first asked for an intensity, how many rounds make it and what the rates are.
   pipeline::problem job(intensity work);
 
+  /// Both copies at once are measured anew: what the bus gives to two directions drifts by several
+  /// percent within minutes, and a pipeline is to be compared with what it gave just before.
   engine_seconds engines(intensity work);
 
   /// As many lanes as there can be.
@@ -51,14 +53,16 @@ class pipeline_lab {
   };
 
   const of_intensity& measured(intensity work);
-  double both_copies(float* to, const float* from, int parts) const;
+  double both_copies(int parts) const;
   double kernel(float* data, int rounds) const;
 
   std::int64_t n_;
   pinned_buffer<float> in_, out_;
+  device_buffer<float> there_, back_;
   pipeline::lanes lanes_{pipeline::max_lanes};
   stream stream_;
   double h2d_, d2h_, both_;
+  int best_parts_ = 1;  // of both copies at once
   std::map<intensity, of_intensity> measured_;
 };
 

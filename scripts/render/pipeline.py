@@ -157,7 +157,7 @@ def sweep_grid(study, intensity, rung):
 @generator("pipeline/sweep")
 def sweep_table(page, intensity, rung):
     """A row per chunk, a column per number of slots or streams, in % of the bound; best in bold."""
-    if intensity not in INTENSITIES or rung not in ("ring", "depth_first"):
+    if intensity not in INTENSITIES or rung not in ("ring", "overlapping", "depth_first"):
         raise Problem(f"pipeline/sweep: '{intensity} {rung}' is no sweep")
 
     def rows_of(study):
@@ -256,7 +256,7 @@ def sweep_data(gpu, rungs):
     if not study:
         return None
     grids = {intensity: [(chunk, width, one) for (chunk, width), one in
-                         sorted(sweep_grid(study, intensity, "ring").items())]
+                         sorted(sweep_grid(study, intensity, "overlapping").items())]
              for intensity in INTENSITIES}
     chosen = {row["intensity"]: (row["chunk_bytes"], row["of_bound"]) for row in study["advice"]}
     return {"gpu": study["context"]["gpu"], "grids": grids, "advised": chosen}
@@ -265,13 +265,13 @@ def sweep_data(gpu, rungs):
 def draw_sweep(pyplot, data):
     """% of the bound over the chunk, a line per number of slots, a star for the advisor."""
     figure, all_axes = pyplot.subplots(1, 3, figsize=(10.5, 3.6), sharey=True)
-    looks = {1: "#bbbbbb", 2: "#ddaa33", 3: "#228833", 4: "#4477aa", 8: "#aa3377"}
+    looks = {2: "#ddaa33", 3: "#228833", 4: "#4477aa", 5: "#66ccee", 8: "#aa3377"}
     for axes, (intensity, points) in zip(all_axes, data["grids"].items()):
         for width, color in looks.items():
             line = [(chunk / 2**20, 100 * one) for chunk, slots, one in points if slots == width]
             if line:
                 axes.plot(*zip(*line), marker="o", markersize=3, color=color,
-                          label=f"{width} slot" + "s" * (width > 1))
+                          label=f"{width} slots")
         chunk, one = data["advised"][intensity]
         axes.plot([chunk / 2**20], [100 * one], marker="*", markersize=13, color="#cc3311",
                   linestyle="none", label="09 tuned")
@@ -284,7 +284,7 @@ def draw_sweep(pyplot, data):
     all_axes[0].set_ylabel("% of the busiest engine")
     all_axes[0].set_ylim(0, 108)
     all_axes[0].legend(loc="lower center", fontsize=7, frameon=False, ncol=2)
-    figure.suptitle(f"Chunks through a ring, 1 GiB each way, {data['gpu']}", fontsize=10)
+    figure.suptitle(f"Chunks through rung 07, 1 GiB each way, {data['gpu']}", fontsize=10)
     figure.tight_layout()
     return figure
 

@@ -12,7 +12,7 @@
 // of c. Are copies in and out equally slow, it turns at the largest chunk, wherever that is: the
 // copies out lag a chunk behind those in, whether the lag came at once or by and by. So predicted:
 // no gain with a light kernel, and with a heavy one nearly all of the first copy in and the last
-// one out: 0.6 ms of 52 with chunks of 16 MiB. Limited by: the busiest engine.
+// one out: 0.6 ms of 46 with chunks of 16 MiB. Limited by: the busiest engine.
 #pragma once
 
 #include <warpladder/pipeline/detail/ring.cuh>
