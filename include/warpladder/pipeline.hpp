@@ -232,8 +232,8 @@ class runner {
   /// Where the stages of every second chunk run, or of all.
   struct lane {
     stream compute;
-    std::vector<device_buffer<std::byte>>
-        between;  // what stage i leaves to the next, if not in out
+    // What stage i leaves to the next, if not in the slot's out.
+    std::vector<device_buffer<std::byte>> between;
   };
   struct slot {
     pinned_buffer<std::byte> pinned_in, pinned_out;
