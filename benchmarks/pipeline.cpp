@@ -83,8 +83,7 @@ std::vector<wl::bench::bench_case> cases(const options& wanted, const ceilings&)
       // A graph saves the host's share, which matters where chunks are enqueued in many pieces.
       const auto starts = [&](const char* step) { return who.name.starts_with(step); };
       at.modes = {wl::bench::mode::stream};
-      if (starts("03") || starts("06") || starts("07") || starts("09"))
-        at.modes.push_back(wl::bench::mode::graph);
+      if (starts("03") || starts("06") || starts("09")) at.modes.push_back(wl::bench::mode::graph);
       list.add(who, vendors, at, [shape](std::size_t) {
         return std::make_shared<operands>(lab_for(shape.bytes), shape.work);
       });
