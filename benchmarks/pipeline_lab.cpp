@@ -26,8 +26,7 @@ double pipeline_lab::seconds(const std::function<cudaError_t(cudaStream_t)>& enq
     end.synchronize();
     if (run > 0) all.push_back(elapsed_ms(begin, end) * 1e-3);
   }
-  std::nth_element(all.begin(), all.begin() + runs / 2, all.end());
-  return all[std::size_t(runs) / 2];
+  return median(std::move(all));
 }
 
 pipeline_lab::pipeline_lab(std::int64_t bytes)
@@ -57,11 +56,11 @@ pipeline_lab::pipeline_lab(std::int64_t bytes)
 }
 
 /// Both copies at the same time, each in so many parts.
-double pipeline_lab::both_copies(int parts) const {
+double pipeline_lab::both_copies(int parts, int runs, bool warms_up) const {
   const event forked, joined;
   const stream_view other = lanes_.view().streams[0];
   const std::size_t part = std::size_t(n_) / std::size_t(parts), bytes = part * sizeof(float);
-  return seconds([&](cudaStream_t on) {
+  const auto enqueue = [&](cudaStream_t on) {
     stream_view(on).record(forked);
     other.wait(forked);
     for (std::size_t i = 0; i < std::size_t(parts); ++i) {
@@ -73,7 +72,8 @@ double pipeline_lab::both_copies(int parts) const {
     other.record(joined);
     stream_view(on).wait(joined);
     return cudaSuccess;
-  });
+  };
+  return seconds(enqueue, runs, warms_up);
 }
 
 double pipeline_lab::kernel(float* data, int rounds) const {
@@ -122,7 +122,13 @@ pipeline::problem pipeline_lab::job(intensity work) {
 
 engine_seconds pipeline_lab::engines(intensity work) {
   const double kernel = measured(work).kernel_seconds;
-  return {.h2d = h2d_, .d2h = d2h_, .both = both_copies(best_parts_), .kernel = kernel};
+  both_ = std::min(both_, both_copies(best_parts_));
+  return {.h2d = h2d_, .d2h = d2h_, .both = both_, .kernel = kernel};
+}
+
+double pipeline_lab::bound_now(intensity work) {
+  const double both = both_copies(best_parts_, 1, false);
+  return engine_seconds{h2d_, d2h_, both, measured(work).kernel_seconds}.bound();
 }
 
 }  // namespace warpladder::bench

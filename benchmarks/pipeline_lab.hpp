@@ -4,10 +4,13 @@
 // needs alone for a whole job, measured in the same process.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <pipeline_shape.hpp>
+#include <vector>
 #include <warpladder/core/buffer.hpp>
 #include <warpladder/core/event.hpp>
 #include <warpladder/core/stream.hpp>
@@ -25,6 +28,18 @@ struct engine_seconds {
   double bound() const;
 };
 
+/// How often a pipeline and its bound take turns. Medians of their ratios are published: on a
+/// machine whose bus others use too, single ones are off by a third.
+inline constexpr int turns_against_the_bound = 31;
+
+inline double median(std::vector<double> all) {
+  std::nth_element(all.begin(), all.begin() + std::ptrdiff_t(all.size() / 2), all.end());
+  return all[all.size() / 2];
+}
+inline double least(const std::vector<double>& all) {
+  return *std::min_element(all.begin(), all.end());
+}
+
 /// Pinned memory for jobs of one size, filled, and all that is measured before a pipeline is.
 class pipeline_lab {
  public:
@@ -34,9 +49,11 @@ class pipeline_lab {
   /// first asked for an intensity, how many rounds make it and what the rates are.
   pipeline::problem job(intensity work);
 
-  /// Both copies at once are measured anew: what the bus gives to two directions drifts by several
-  /// percent within minutes, and a pipeline is to be compared with what it gave just before.
+  /// The best that was seen of both copies at once so far: others may use the bus now and then.
   engine_seconds engines(intensity work);
+
+  /// The bound with one run of both copies at once, now: to be taken in turns with a pipeline.
+  double bound_now(intensity work);
 
   /// As many lanes as there can be.
   pipeline::lent_lanes all_lanes() const { return lanes_.view(); }
@@ -53,7 +70,7 @@ class pipeline_lab {
   };
 
   const of_intensity& measured(intensity work);
-  double both_copies(int parts) const;
+  double both_copies(int parts, int runs = 5, bool warms_up = true) const;
   double kernel(float* data, int rounds) const;
 
   std::int64_t n_;

@@ -37,6 +37,7 @@ namespace {
 namespace wl = warpladder;
 using nlohmann::ordered_json;
 using wl::bench::intensity, wl::bench::pipeline_lab;
+using wl::bench::least, wl::bench::median, wl::bench::turns_against_the_bound;
 using wl::pipeline::problem;
 using rung = wl::rung_entry<problem>;
 
@@ -161,16 +162,15 @@ void sweep(pipeline_lab& lab, const options& wanted, ordered_json& results) {
       if (seconds < best_seconds) best = s, best_seconds = seconds;
     }
     // The least of many times is too good by luck: the best setting runs again, in turns with ours
-    // and with the engines.
-    std::vector<double> again, tuned, bounds;
-    for (int turn = 0; turn < 5; ++turn) {
-      bounds.push_back(lab.engines(work).bound());
-      again.push_back(time(lab, find_rung(best.rung), with(lab, p, best), 3, turn == 0));
-      tuned.push_back(time(lab, find_rung("tuned"), p, 3, turn == 0));
+    // and with the engines, as often as it takes for medians that bursts of others do not spoil.
+    std::vector<double> again, tuned, bounds, of_bounds, of_best;
+    for (int turn = 0; turn < turns_against_the_bound; ++turn) {
+      bounds.push_back(lab.bound_now(work));
+      tuned.push_back(time(lab, find_rung("tuned"), p, 1, turn == 0));
+      again.push_back(time(lab, find_rung(best.rung), with(lab, p, best), 1, turn == 0));
+      of_bounds.push_back(bounds.back() / tuned.back());
+      of_best.push_back(again.back() / tuned.back());
     }
-    std::nth_element(again.begin(), again.begin() + 2, again.end());
-    std::nth_element(tuned.begin(), tuned.begin() + 2, tuned.end());
-    std::nth_element(bounds.begin(), bounds.begin() + 2, bounds.end());
     const problem chosen = wl::tables::pipeline_tuned(p);
     const std::int64_t chunk_bytes = chosen.chunk * std::int64_t{sizeof(float)};
     const double bytes = double(p.n) * sizeof(float);
@@ -181,22 +181,24 @@ void sweep(pipeline_lab& lab, const options& wanted, ordered_json& results) {
                                  {"chunk_bytes", chunk_bytes},
                                  {"slots", chosen.slots},
                                  {"predicted_ms", advice.seconds * 1e3},
-                                 {"ms", tuned[2] * 1e3},
-                                 {"bound_ms", bounds[2] * 1e3},
-                                 {"of_bound", bounds[2] / tuned[2]},
+                                 {"ms", median(tuned) * 1e3},
+                                 {"bound_ms", median(bounds) * 1e3},
+                                 {"of_bound", median(of_bounds)},
+                                 {"least_of_bound", least(bounds) / least(tuned)},
+                                 {"turns", turns_against_the_bound},
                                  {"best_rung", best.rung},
                                  {"best_chunk_bytes", best.chunk_bytes},
                                  {"best_width", best.width},
                                  {"best_of_sweep_ms", best_seconds * 1e3},
-                                 {"best_again_ms", again[2] * 1e3},
-                                 {"of_best", again[2] / tuned[2]},
-                                 {"of_best_of_sweep", best_seconds / tuned[2]}});
+                                 {"best_again_ms", median(again) * 1e3},
+                                 {"of_best", median(of_best)},
+                                 {"of_best_of_sweep", best_seconds / median(tuned)}});
     fmt::print(
         "{:<8} advised {:>7} KiB x {}: {:.3f} ms, predicted {:.3f}, {:.1f}% of the bound; best of "
         "the sweep: {}, {} KiB x {}: {:.3f} ms, again {:.3f} ms\n",
-        name_of(work), chunk_bytes >> 10, chosen.slots, tuned[2] * 1e3, advice.seconds * 1e3,
-        100 * bounds[2] / tuned[2], best.rung, best.chunk_bytes >> 10, best.width,
-        best_seconds * 1e3, again[2] * 1e3);
+        name_of(work), chunk_bytes >> 10, chosen.slots, median(tuned) * 1e3, advice.seconds * 1e3,
+        100 * median(of_bounds), best.rung, best.chunk_bytes >> 10, best.width, best_seconds * 1e3,
+        median(again) * 1e3);
   }
 }
 

@@ -137,13 +137,13 @@ def advice_table(page):
             rows.append([page.say(row["intensity"]),
                          f"{pretty_bytes(row['chunk_bytes'])} × {row['slots']}",
                          milliseconds(row["predicted_ms"]), milliseconds(row["ms"]),
-                         f"{100 * row['of_bound']:.1f}%",
+                         f"{100 * row['of_bound']:.1f}%", f"{100 * row['least_of_bound']:.1f}%",
                          f"{row['best_rung']}, {pretty_bytes(row['best_chunk_bytes'])} × "
                          f"{row['best_width']}",
                          milliseconds(row["best_again_ms"]),
                          f"{100 * row['of_best']:.1f}%"])
-        return (["kernel", "advised: chunk × slots", "predicted", "measured", "% of bound", "best of the sweep",
-                 "measured again", "best / advised"], rows, "llrrrlrr")
+        return (["kernel", "advised: chunk × slots", "predicted", "measured", "% of bound", "least times",
+                 "best of the sweep", "measured again", "best / advised"], rows, "llrrrrlrr")
     return study_table(page, rows_of)
 
 

@@ -28,16 +28,16 @@ def study_table(page, rows_of):
 def advice_table(page):
     """The advisor's choice, with measured rates and with the defaults, against bound and sweep."""
     def rows_of(study):
-        return (["kernel", "bound", "advised: chunk × slots", "time", "% of bound",
+        return (["kernel", "bound", "advised: chunk × slots", "time", "% of bound", "least times",
                  "with default rates", "% of bound", "best of the sweep", "time", "best / advised"],
                 [[page.say(row["intensity"]), milliseconds(row["bound_ms"]),
                   f"{pretty_bytes(row['chunk_bytes'])} × {row['slots']}", milliseconds(row["ms"]),
-                  percent(row["of_bound"]),
+                  percent(row["of_bound"]), percent(row["least_of_bound"]),
                   f"{pretty_bytes(row['default_chunk_bytes'])} × {row['default_slots']}",
                   percent(row["default_of_bound"]),
                   f"{pretty_bytes(row['best_chunk_bytes'])} × {row['best_slots']}",
                   milliseconds(row["best_again_ms"]), percent(row["of_best"])]
-                 for row in study["advice"]], "lrlrrlrlrr")
+                 for row in study["advice"]], "lrlrrrlrlrr")
     return study_table(page, rows_of)
 
 
