@@ -48,7 +48,7 @@ struct copier_options {
   std::size_t piece_bytes = 0;  ///< the largest copy by a thread
   std::optional<transfer::stores> stores = {};  ///< how threads write chunks and destinations
   /// Copies of less than this are left to the runtime, which stages them in one piece.
-  std::size_t direct_below = std::size_t{1} << 20;
+  std::size_t direct_below = std::size_t{2} << 20;
   /// Copies of up to this much are done by a few threads, so as not to wait for the others to wake
   /// up, and in small chunks, so that the pipeline fills.
   std::size_t small_up_to = std::size_t{64} << 20;

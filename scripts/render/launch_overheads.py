@@ -82,7 +82,8 @@ def timing(value):
     text = duration(value["us"])
     low, high = value["low"], value["high"]
     if max(high - value["us"], value["us"] - low) > WIDE_SPREAD * value["us"]:
-        text += f" ({number(low)}–{number(high)})"
+        per_unit = 1 if value["us"] < 1e3 else 1e-3 if value["us"] < 1e6 else 1e-6
+        text += f" ({number(low * per_unit)}–{number(high * per_unit)})"
     return text + (" \\*" if value.get("host_bound") else "")
 
 

@@ -659,7 +659,7 @@ def draw_transfer_copier(pyplot, data):
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_title(way, fontsize=9)
     both[0].set_ylabel("GB/s")
-    both[0].legend(loc="upper left", fontsize=8, frameon=False)
+    both[1].legend(loc="upper left", bbox_to_anchor=(0, 0.72), fontsize=8, frameon=False)
     figure.suptitle(f"warpladder::transfer::copier, {data['gpu']}", fontsize=10)
     return figure
 

@@ -393,7 +393,8 @@ def peers(page, part):
 def host(page, part):
     """One line about the machine."""
     facts = [part["cpu"], page.say("{} cores").format(part["cores"]),
-             page.say("{} NUMA nodes").format(part["numa_nodes"])]
+             page.say("{} NUMA nodes" if part["numa_nodes"] != 1 else "one NUMA node").format(
+                 part["numa_nodes"])]
     if "pcie_generation" in part:
         facts.append(f"PCIe {part['pcie_generation']}.0 x{part.get('pcie_width', '?')}")
     chosen = re.search(r"\[(\w+)\]", part["transparent_huge_pages"])

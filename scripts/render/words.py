@@ -186,7 +186,7 @@ CHINESE = {
     "threads": "线程数", "piece": "每份大小", "{} chunks": "{} 块",
     "copier, by itself": "copier 自行选择", "staged by {} threads": "{} 个线程中转",
     "there is one GPU": "只有一块 GPU", "The host: {}.": "主机：{}。", "{} cores": "{} 个核",
-    "{} NUMA nodes": "{} 个 NUMA 节点", "transparent huge pages: {}": "透明大页：{}",
+    "{} NUMA nodes": "{} 个 NUMA 节点", "one NUMA node": "1 个 NUMA 节点", "transparent huge pages: {}": "透明大页：{}",
     "these two GPUs cannot reach each other's memory": "这两块 GPU 不能直接访问彼此的显存",
     "cudaMemcpyPeerAsync, no peer access": "cudaMemcpyPeerAsync，未开 peer access",
     "cudaMemcpyPeerAsync, peer access": "cudaMemcpyPeerAsync，已开 peer access",

@@ -10,8 +10,9 @@
 // more; who wakes up too late is not waited for. A small copy takes four threads, which write past
 // the caches, and small chunks, so that the pipeline fills; a large one takes all.
 // Traffic: as before. This is the front door, warpladder::transfer::copier.
-// Limited by: PCIe for large copies: 8 chunks of 4 MiB hide what the host does between them. At
-// 1 MiB, by waking: some 10 us per generation of threads, the time of 100 KiB of one thread.
+// Limited by: PCIe for large copies: 8 chunks of 4 MiB hide what the host does between them. Below
+// 2 MiB, by waking: some 10 us per generation of threads on an idle host and more on a busy one,
+// the time of 100 KiB of one thread. There the runtime copies.
 #pragma once
 
 #include <new>
