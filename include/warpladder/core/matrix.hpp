@@ -17,10 +17,10 @@ constexpr std::int64_t matrix_extent(std::int64_t rows, std::int64_t cols, std::
   return (rows - 1) * ld + cols;
 }
 
-template <class T>
-bool ranges_overlap(const T* x, std::int64_t x_extent, const T* y, std::int64_t y_extent) {
+template <class X, class Y>
+bool ranges_overlap(const X* x, std::int64_t x_extent, const Y* y, std::int64_t y_extent) {
   const auto x0 = reinterpret_cast<std::uintptr_t>(x), y0 = reinterpret_cast<std::uintptr_t>(y);
-  return x0 < y0 + y_extent * sizeof(T) && y0 < x0 + x_extent * sizeof(T);
+  return x0 < y0 + y_extent * sizeof(Y) && y0 < x0 + x_extent * sizeof(X);
 }
 
 template <class T>

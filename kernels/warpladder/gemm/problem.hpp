@@ -3,9 +3,11 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <type_traits>
 #include <warpladder/core/matrix.hpp>
 
 namespace warpladder::gemm {
@@ -67,11 +69,11 @@ constexpr std::int64_t batch_extent(std::int64_t one, std::int64_t batch, std::i
   return (batch - 1) * stride + one;
 }
 
-}  // namespace detail
-
-/// Why a problem is illegal, in words, or an empty string if it is legal. Reads no device memory.
-template <class T>
-std::string_view explain_invalid(const problem<T>& p) {
+/// explain_invalid() of any problem with these members; C may be of another type than A and B.
+template <class Problem>
+std::string_view explain_invalid_product(const Problem& p) {
+  using input = std::remove_cvref_t<decltype(*p.a)>;
+  using output = std::remove_cvref_t<decltype(*p.c)>;
   constexpr std::int64_t max_size = std::numeric_limits<std::int32_t>::max();
   if (p.m < 0 || p.n < 0 || p.k < 0 || p.batch < 0) return "m, n, k and batch must not be negative";
   if (p.m > max_size || p.n > max_size || p.k > max_size || p.batch > max_size)
@@ -92,30 +94,39 @@ std::string_view explain_invalid(const problem<T>& p) {
     return "ldc must be at least max(1, n): the rows of C hold n elements";
   if (p.is_empty()) return {};
 
-  const std::int64_t a_one = detail::matrix_extent(a_rows, a_cols, p.lda);
-  const std::int64_t b_one = detail::matrix_extent(b_rows, b_cols, p.ldb);
-  const std::int64_t c_one = detail::matrix_extent(p.m, p.n, p.ldc);
-  const std::int64_t a_all = detail::batch_extent(a_one, p.batch, p.stride_a);
-  const std::int64_t b_all = detail::batch_extent(b_one, p.batch, p.stride_b);
-  const std::int64_t c_all = detail::batch_extent(c_one, p.batch, p.stride_c);
-  constexpr std::int64_t max_extent = (std::int64_t{1} << 62) / sizeof(T);
+  const std::int64_t a_one = matrix_extent(a_rows, a_cols, p.lda);
+  const std::int64_t b_one = matrix_extent(b_rows, b_cols, p.ldb);
+  const std::int64_t c_one = matrix_extent(p.m, p.n, p.ldc);
+  const std::int64_t a_all = batch_extent(a_one, p.batch, p.stride_a);
+  const std::int64_t b_all = batch_extent(b_one, p.batch, p.stride_b);
+  const std::int64_t c_all = batch_extent(c_one, p.batch, p.stride_c);
+  constexpr std::int64_t max_extent =
+      (std::int64_t{1} << 62) / std::int64_t(std::max(sizeof(input), sizeof(output)));
   if (a_all < 0 || b_all < 0 || c_all < 0 || a_all > max_extent || b_all > max_extent ||
       c_all > max_extent)
     return "a matrix spans more memory than an address can reach: check the leading dimensions";
 
   if (p.c == nullptr) return "c is null";
-  if (detail::is_misaligned(p.c)) return "c is not aligned to its element type";
+  if (is_misaligned(p.c)) return "c is not aligned to its element type";
   if (p.batch > 1 && p.stride_c < c_one)
     return "stride_c is smaller than one C matrix: the products of the batch would overlap";
-  if (p.k == 0 || p.alpha == T(0)) return {};  // A and B are never read
+  if (p.k == 0 || p.alpha == 0) return {};  // A and B are never read
 
   if (p.a == nullptr) return "a is null";
   if (p.b == nullptr) return "b is null";
-  if (detail::is_misaligned(p.a)) return "a is not aligned to its element type";
-  if (detail::is_misaligned(p.b)) return "b is not aligned to its element type";
-  if (detail::ranges_overlap<T>(p.c, c_all, p.a, a_all)) return "c overlaps a";
-  if (detail::ranges_overlap<T>(p.c, c_all, p.b, b_all)) return "c overlaps b";
+  if (is_misaligned(p.a)) return "a is not aligned to its element type";
+  if (is_misaligned(p.b)) return "b is not aligned to its element type";
+  if (ranges_overlap(p.c, c_all, p.a, a_all)) return "c overlaps a";
+  if (ranges_overlap(p.c, c_all, p.b, b_all)) return "c overlaps b";
   return {};
+}
+
+}  // namespace detail
+
+/// Why a problem is illegal, in words, or an empty string if it is legal. Reads no device memory.
+template <class T>
+std::string_view explain_invalid(const problem<T>& p) {
+  return detail::explain_invalid_product(p);
 }
 
 }  // namespace warpladder::gemm
