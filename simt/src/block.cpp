@@ -181,6 +181,7 @@ void block::prepare(grid& launch, uint3 index, cluster* team, unsigned rank) {
     g.submitted = g.barrier ? g.barrier->phase() : 0;
     g.waiting.clear();
   }
+  numbered_.fill({});
   back_offs_ = 0;
   watched_since_ = {};
 
@@ -390,6 +391,26 @@ void block::release_barrier() {
   barrier_arrived_ = barrier_in_favour_ = 0;
   ++progress_;
   ready_.take(at_barrier_, thread_count);
+}
+
+// A named barrier of the hardware. Who waits, spins: few threads do, and not for long.
+void block::numbered_barrier(int number, unsigned threads, site where) {
+  self().where = where;
+  if (number < 1 || number >= int(numbered_.size()) || threads % 32 != 0) {
+    fail(cudaErrorLaunchFailure, "numbered_barrier(): illegal number or count of threads",
+         "numbers go from 1 to 15, whole warps take part", where);
+  }
+  numbered_state& state = numbered_[unsigned(number)];
+  trace::note_release(&state);
+  const unsigned phase = state.phase;
+  if (++state.arrived == threads) {
+    state.arrived = 0;
+    ++state.phase;
+    ++progress_;
+  } else {
+    while (state.phase == phase) back_off();
+  }
+  trace::note_acquire(&state);
 }
 
 // ---- warp collectives --------------------------------------------------------------------------
@@ -668,6 +689,10 @@ void group_arrive(block_group group, site where) {
 }
 void group_wait(block_group group, site where) {
   block::running().group_wait(group, where);
+}
+
+void numbered_barrier(int number, unsigned threads, site where) {
+  block::running().numbered_barrier(number, threads, where);
 }
 
 void* map_shared(const void* mine, unsigned rank, site where) {

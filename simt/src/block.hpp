@@ -71,6 +71,7 @@ class block : public block_context {
   void group_arrive(detail::block_group which, site where);
   void group_wait(detail::block_group which, site where);
   void back_off();
+  void numbered_barrier(int number, unsigned threads, site where);
   void give_way();  // lets the other ready threads run; no sign of being stuck
   void* map_shared(const void* mine, unsigned rank, site where);
   async_copy_queue& copies();
@@ -93,6 +94,10 @@ class block : public block_context {
     unsigned waiting_count = 0;
     std::uint64_t waiting_token = 0;
     thread_set waiting;
+  };
+
+  struct numbered_state {
+    unsigned arrived = 0, phase = 0;
   };
 
   static fiber& self() { return static_cast<fiber&>(*current_thread); }
@@ -148,6 +153,8 @@ class block : public block_context {
   bool barrier_sites_differ_ = false;
   site barrier_site_;
   detail::barrier_votes votes_{};
+
+  std::array<numbered_state, 16> numbered_;
 
   group groups_[group_count];
   group_barrier solo_cluster_{1, group_barrier::leaving::counts_as_arrived};

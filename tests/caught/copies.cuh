@@ -237,7 +237,7 @@ inline std::vector<traced_specimen> copy_specimens() {
                [](auto bad) {
                  const auto in = zeros<float>(256), out = zeros<float>(64);
                  tensor_map map;
-                 WARPLADDER_TRY(make_tensor_map(map, in.data(), 16, 16, 16, 8, 8, false));
+                 WARPLADDER_TRY(make_tensor_map<float>(map, {in.data(), 16, 16, 16, 8, 8}));
                  return run({1, 64, 256}, tensor_tile<bad>, map, out.data());
                }),
       specimen("bulk_store_before_barrier", race,

@@ -38,13 +38,17 @@ class bulk_stores {
   WARPLADDER_ENGINE void wait_until_read();
 
 #ifdef WARPLADDER_HOST_EXECUTOR
- private:
+  /// A copy that was asked for and not yet made; make(copy) moves its bytes.
   struct pending_copy {
+    void (*make)(const pending_copy&);
     void* to;
     const void* from;
     unsigned bytes;
-    int group;
+    int row, col, matrix, group;
   };
+  WARPLADDER_ENGINE void add_pending(const pending_copy& copy);
+
+ private:
   static constexpr int max_pending = 16;
   pending_copy copies_[max_pending];
   int pending_ = 0, group_ = 0;
@@ -62,16 +66,24 @@ __forceinline__ void bulk_copy_to_shared(void* shared, const void* global, unsig
                               SIMT_UNTRACED { std::memcpy(copy.to, copy.from, copy.bytes); };
   simt::trace::note_bulk_read(global, bytes);
   simt::trace::note_bulk_copy_begins(shared, bytes);
-  barrier.add_pending({copy_bytes, shared, global, bytes, 0, 0});
+  barrier.add_pending({copy_bytes, shared, global, bytes, 0, 0, 0});
 }
 
 __forceinline__ void bulk_stores::start(void* global, const void* shared, unsigned bytes) {
   const auto addresses =
       reinterpret_cast<std::uintptr_t>(shared) | reinterpret_cast<std::uintptr_t>(global);
-  if ((addresses | bytes) % 16 != 0 || pending_ == max_pending) __trap();
-  simt::trace::note_bulk_source(shared, bytes);
+  if ((addresses | bytes) % 16 != 0) __trap();
+  const auto copy_bytes = [](const pending_copy& copy)
+                              SIMT_UNTRACED { std::memcpy(copy.to, copy.from, copy.bytes); };
   simt::trace::note_bulk_write(global, bytes);
-  copies_[pending_++] = {global, shared, bytes, group_};
+  add_pending({copy_bytes, global, shared, bytes, 0, 0, 0, 0});
+}
+
+WARPLADDER_ENGINE void bulk_stores::add_pending(const pending_copy& copy) {
+  if (pending_ == max_pending) __trap();
+  simt::trace::note_bulk_source(copy.from, copy.bytes);
+  copies_[pending_] = copy;
+  copies_[pending_++].group = group_;
 }
 
 WARPLADDER_ENGINE void bulk_stores::commit() {
@@ -86,7 +98,7 @@ WARPLADDER_ENGINE void bulk_stores::wait_until_read() {
     if (copy.group >= group_ - Groups) {
       copies_[left++] = copy;
     } else {
-      std::memcpy(copy.to, copy.from, copy.bytes);
+      copy.make(copy);
       simt::trace::note_source_read(copy.from, copy.bytes);
     }
   }

@@ -5,13 +5,15 @@
 
 #include <cstdint>
 #ifdef WARPLADDER_HOST_EXECUTOR
+#include <atomic>
 #include <simt/simt.hpp>
 #endif
 
-// The mbarrier of compute capability 9.0, as far as the copy engine needs it: it counts the bytes
-// of copies that run behind everybody's back. PTX ISA, "Parallel Synchronization and Communication
-// Instructions: mbarrier". Device instruction and host meaning stand side by side. Compiles for
-// older devices, but traps there.
+// The mbarrier of compute capability 9.0, as far as the copy engine and the threads that feed and
+// empty a ring of buffers need it: it counts arrivals, and the bytes of copies that run behind
+// everybody's back. PTX ISA, "Parallel Synchronization and Communication Instructions: mbarrier".
+// Device instruction and host meaning stand side by side. Compiles for older devices, but traps
+// there.
 
 // On the host these functions are the hardware: traced mode must not take what they touch for the
 // kernel's accesses. They are not __forceinline__, as the compiler leaves out whole functions only.
@@ -23,15 +25,21 @@
 
 namespace warpladder {
 
-/// A barrier in shared memory that completes a phase when its one arrival has come and all bytes
-/// announced by it have landed. Phases have parity 0, 1, 0, ... Initialise it in one thread;
-/// __syncthreads() before others use it.
+/// A barrier in shared memory that completes a phase when all its arrivals have come and all bytes
+/// announced by them have landed. Phases have parity 0, 1, 0, ... Initialise it in one thread;
+/// __syncthreads() (or a cluster's barrier, if its other blocks arrive) before others use it.
 class transaction_barrier {
  public:
-  WARPLADDER_ENGINE void init();
-  /// The arrival of the current phase, announcing `bytes` of copies.
+  /// Each phase needs so many arrivals.
+  WARPLADDER_ENGINE void init(unsigned arrivals = 1);
+  /// An arrival, which announces that all the caller did is done.
+  WARPLADDER_ENGINE void arrive();
+  /// An arrival at the same barrier in the shared memory of block `rank` of the cluster.
+  WARPLADDER_ENGINE void arrive_at(unsigned rank);
+  /// An arrival that announces `bytes` of copies.
   WARPLADDER_ENGINE void arrive_and_expect(unsigned bytes);
-  /// Returns when the phase of this parity is complete; what its copies wrote is then visible.
+  /// Returns when the phase of this parity is complete; what its copies wrote and what its arrivals
+  /// announced is then visible. A new barrier counts as having completed a phase of parity 1.
   WARPLADDER_ENGINE void wait(unsigned parity);
 
 #ifdef WARPLADDER_HOST_EXECUTOR
@@ -41,18 +49,24 @@ class transaction_barrier {
     void* to;
     const void* from;
     unsigned bytes;
-    int row, col;
+    int row, col, matrix;
   };
   WARPLADDER_ENGINE void add_pending(const pending_copy& copy);
+  /// The same barrier in the shared memory of another block of the cluster.
+  transaction_barrier& of_block(unsigned rank) {
+    return *static_cast<transaction_barrier*>(
+        simt::detail::map_shared(this, rank, simt::site::current()));
+  }
 
  private:
+  class lock;  // blocks of a cluster run on different threads
+  WARPLADDER_ENGINE void take_arrival(unsigned bytes);
   WARPLADDER_ENGINE void complete_phase_if_due();
 
-  static constexpr int max_pending = 8;
+  static constexpr int max_pending = 16;
   pending_copy copies_[max_pending];
   int pending_;
-  unsigned bytes_expected_, parity_;
-  bool arrived_;
+  unsigned arrivals_, arrivals_missing_, bytes_expected_, parity_, locked_;
 #else
   __device__ __forceinline__ unsigned address() const {
     return static_cast<unsigned>(__cvta_generic_to_shared(&state_));
@@ -68,21 +82,47 @@ class transaction_barrier {
 // The host copies when somebody waits for the phase, the latest moment that is legal: a missing
 // wait reads old data. The notes tell traced mode what a GPU would do instead.
 
-WARPLADDER_ENGINE void transaction_barrier::init() {
+class transaction_barrier::lock {
+ public:
+  WARPLADDER_ENGINE explicit lock(unsigned& word) : word_(word) {
+    while (word_.exchange(1, std::memory_order_acquire) != 0) {
+    }
+  }
+  WARPLADDER_ENGINE ~lock() { word_.store(0, std::memory_order_release); }
+
+ private:
+  std::atomic_ref<unsigned> word_;
+};
+
+WARPLADDER_ENGINE void transaction_barrier::init(unsigned arrivals) {
   pending_ = 0;
-  bytes_expected_ = parity_ = 0;
-  arrived_ = false;
+  bytes_expected_ = parity_ = locked_ = 0;
+  arrivals_ = arrivals_missing_ = arrivals;
+}
+
+WARPLADDER_ENGINE void transaction_barrier::take_arrival(unsigned bytes) {
+  simt::trace::note_release(this);
+  const lock held(locked_);
+  if (arrivals_missing_ == 0) complete_phase_if_due();
+  if (arrivals_missing_ == 0) __trap();  // one arrival more, while copies of the phase are missing
+  --arrivals_missing_;
+  bytes_expected_ += bytes;
+}
+
+WARPLADDER_ENGINE void transaction_barrier::arrive() {
+  take_arrival(0);
+}
+
+WARPLADDER_ENGINE void transaction_barrier::arrive_at(unsigned rank) {
+  of_block(rank).take_arrival(0);
 }
 
 WARPLADDER_ENGINE void transaction_barrier::arrive_and_expect(unsigned bytes) {
-  if (arrived_) complete_phase_if_due();
-  if (arrived_) __trap();  // a second arrival while copies of the phase are still missing
-  arrived_ = true;
-  bytes_expected_ = bytes;
-  simt::trace::note_release(this);
+  take_arrival(bytes);
 }
 
 WARPLADDER_ENGINE void transaction_barrier::add_pending(const pending_copy& copy) {
+  const lock held(locked_);
   if (pending_ == max_pending) __trap();
   copies_[pending_++] = copy;
 }
@@ -90,33 +130,50 @@ WARPLADDER_ENGINE void transaction_barrier::add_pending(const pending_copy& copy
 WARPLADDER_ENGINE void transaction_barrier::complete_phase_if_due() {
   unsigned bytes = 0;
   for (int i = 0; i < pending_; ++i) bytes += copies_[i].bytes;
-  if (!arrived_ || bytes != bytes_expected_) return;
+  if (arrivals_missing_ != 0 || bytes != bytes_expected_) return;
   for (int i = 0; i < pending_; ++i) {
     copies_[i].make(copies_[i]);
     simt::trace::note_landed(copies_[i].to, copies_[i].bytes);
   }
   simt::trace::note_release(this);
   pending_ = 0;
-  arrived_ = false;
+  bytes_expected_ = 0;
+  arrivals_missing_ = arrivals_;
   parity_ ^= 1;
 }
 
 WARPLADDER_ENGINE void transaction_barrier::wait(unsigned parity) {
-  for (int spins = 0;; ++spins) {
+  const auto is_complete = [&]() SIMT_UNTRACED {
+    const lock held(locked_);
     if (parity_ == parity) complete_phase_if_due();
-    if (parity_ != parity) return simt::trace::note_acquire(this);
-    if (spins == 1'000'000) __trap();  // nobody will ever complete this phase
-    __nanosleep(32);
-  }
+    return parity_ != parity;
+  };
+  while (!is_complete()) __nanosleep(32);  // the executor ends a block in which all only wait
+  simt::trace::note_acquire(this);
 }
 
 #elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 
-WARPLADDER_ENGINE void transaction_barrier::init() {
+WARPLADDER_ENGINE void transaction_barrier::init(unsigned arrivals) {
   asm volatile(
-      "mbarrier.init.shared::cta.b64 [%0], 1;\n"
-      "fence.proxy.async.shared::cta;"  // the copy engine must see it initialised
-      ::"r"(address())
+      "mbarrier.init.shared::cta.b64 [%0], %1;\n"
+      // The copy engine and the other blocks of the cluster must see it initialised.
+      "fence.mbarrier_init.release.cluster;\n"
+      "fence.proxy.async.shared::cta;" ::"r"(address()),
+      "r"(arrivals)
+      : "memory");
+}
+
+WARPLADDER_ENGINE void transaction_barrier::arrive() {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(address()) : "memory");
+}
+
+WARPLADDER_ENGINE void transaction_barrier::arrive_at(unsigned rank) {
+  asm volatile(
+      "{ .reg .b32 there;\n"
+      "  mapa.shared::cluster.u32 there, %0, %1;\n"
+      "  mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there]; }" ::"r"(address()),
+      "r"(rank)
       : "memory");
 }
 
@@ -140,7 +197,13 @@ WARPLADDER_ENGINE void transaction_barrier::wait(unsigned parity) {
 
 #else
 
-WARPLADDER_ENGINE void transaction_barrier::init() {
+WARPLADDER_ENGINE void transaction_barrier::init(unsigned) {
+  __trap();
+}
+WARPLADDER_ENGINE void transaction_barrier::arrive() {
+  __trap();
+}
+WARPLADDER_ENGINE void transaction_barrier::arrive_at(unsigned) {
   __trap();
 }
 WARPLADDER_ENGINE void transaction_barrier::arrive_and_expect(unsigned) {

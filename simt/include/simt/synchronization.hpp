@@ -16,9 +16,19 @@ struct barrier_votes {
 
 barrier_votes block_barrier(bool predicate, site where);
 void back_off();
+void numbered_barrier(int number, unsigned threads, site where);
 [[noreturn]] void trap(site where);
 
 }  // namespace simt::detail
+
+namespace simt {
+
+// PTX bar.sync: a barrier of its own for `threads` threads of the block, number 1 ... 15.
+inline void numbered_barrier(int number, unsigned threads, site where = site::current()) {
+  detail::numbered_barrier(number, threads, where);
+}
+
+}  // namespace simt
 
 inline void __syncthreads(simt::site where = simt::site::current())
 { simt::detail::block_barrier(false, where); }

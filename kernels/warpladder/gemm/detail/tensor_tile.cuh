@@ -68,8 +68,8 @@ class tensor_tile {
   /// The map of an operand whose tiles are `width` rows (or columns) of the `k` long product.
   static cudaError_t make_map(tensor_map& map, const float* base, std::int64_t width,
                               std::int64_t k, std::int64_t ld) {
-    return Turn ? make_tensor_map(map, base, width, k, ld, Width, box_depth, true)
-                : make_tensor_map(map, base, k, width, ld, Depth, Width, false);
+    return Turn ? make_tensor_map<float>(map, {base, width, k, ld, Width, box_depth, true})
+                : make_tensor_map<float>(map, {base, k, width, ld, Depth, Width, false});
   }
 
  private:
