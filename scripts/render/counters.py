@@ -4,7 +4,7 @@
 import pathlib
 
 from render.page import generator
-from render.results import Problem, read_json
+from render.results import Problem, TOPICS, read_json
 from render.words import table
 
 SHOWN_QUANTITIES = ("global load sectors", "global store sectors", "shared load wavefronts",
@@ -101,7 +101,8 @@ def counters_per_request(page, topic, steps):
         for kernel in report["kernels"]:
             kind, name = kernel["rung"].split("/")
             if kind == topic and first <= name[:2] <= (last or first):
-                rows.append([f"[{name.replace('_', ' ', 1)}]({page.link(f'docs/{topic}.md')}"
+                target = page.link(TOPICS[topic].page_name(topic))
+                rows.append([f"[{name.replace('_', ' ', 1)}]({target}"
                              f"#{name.replace('_', '-', 1)})", f"`{kernel['kernel']}`"]
                             + [cell(kernel, quantity) for quantity in SHOWN_QUANTITIES])
         if not rows:

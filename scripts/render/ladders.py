@@ -37,7 +37,7 @@ def figures(case):
 def rung_title(page, topic, rung):
     if not rung.step:
         return f"`{rung.name}`"
-    target = page.link(f"docs/{topic}.md")
+    target = page.link(TOPICS[topic].page_name(topic))
     return f"[{rung.step} {rung.name}]({target}#{rung.step}-{rung.name})"
 
 

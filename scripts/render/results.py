@@ -19,10 +19,14 @@ class Topic:
     vendors: dict  # first digits of steps, or front doors -> whose time is compared with ours
     is_latency: bool = False  # no rates: its tables are its own
     usual_type: str = "f32"  # of its cases
+    page: str = ""  # docs/<page>.md, if it is not called like the topic
 
     def vendor_of(self, rung):
         who = rung.split("/")[-1]  # without the type
         return next(name for key, name in self.vendors.items() if who.startswith(key))
+
+    def page_name(self, topic):
+        return f"docs/{self.page or topic}.md"
 
 
 TOPICS = {
