@@ -6,7 +6,8 @@ Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>
        benchmarks/results/<gpu>/gemm_accuracy.json, gemm_latency.json, memory_study.json,
                                     reduce_accuracy.json, launch_overheads.json,
                                     grid_sync_study.json, launch_shapes.json, pipeline_study.json,
-                                    pipeline_run_study.json, transfer_study.json, schedule_study.json
+                                    pipeline_run_study.json, transfer_study.json, schedule_study.json,
+                                    gemm_tc_shapes.json
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -57,6 +58,9 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   schedule/tasks, schedule/costs, schedule/jitter, schedule/policies TASK,
   schedule/run POLICY alone|noise, schedule/host, schedule/twice, schedule/replays,
   schedule/predictions, schedule/answer          what schedule_study has measured
+  gemm_tc_shapes/alignment widths|depths, gemm_tc_shapes/depths, gemm_tc_shapes/waves,
+  gemm_tc_shapes/tokens, gemm_tc_shapes/types, gemm_tc_shapes/answer
+                                                             what gemm_tc_shapes has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
   launch_shapes/answer, launch_shapes/registers, launch_shapes/shared
                                     what launch_shapes has measured; a KERNEL is one of
@@ -70,6 +74,7 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
                                     pipeline_timelines, pipeline_sweep,
                                     transfer_kinds, transfer_copier, transfer_break_even,
                                     schedule_response, schedule_timeline,
+                                    gemm_tc_waves, gemm_tc_alignment,
                                     solver_jacobi or solver_cg
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
 
@@ -85,9 +90,9 @@ import pathlib
 import re
 import sys
 
-from render import (arrays, counters, gemm_studies, grid_sync, ladders,  # noqa: F401
-                    launch_overheads, launch_shapes, memory_study, pipeline, pipeline_run, schedule,
-                    solver, transfer)
+from render import (arrays, counters, gemm_studies, gemm_tc_shapes, grid_sync,  # noqa: F401
+                    ladders, launch_overheads, launch_shapes, memory_study, pipeline,
+                    pipeline_run, schedule, solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

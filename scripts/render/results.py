@@ -114,6 +114,7 @@ class Gpu:
     pipeline_study: dict | None = None
     pipeline_run_study: dict | None = None
     transfer_study: dict | None = None
+    gemm_tc_shapes: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
         return self.cases.get((topic, rung, shape, mode))
@@ -156,7 +157,7 @@ STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study
            "pipeline_run_study": "pipeline_run_study",
            "schedule_study": "schedule_study",
            "transfer_study": "transfer_study",
-           "grid_sync_study": "grid_sync_study"}
+           "grid_sync_study": "grid_sync_study", "gemm_tc_shapes": "gemm_tc_shapes"}
 
 
 def read_results(folder):

@@ -190,6 +190,17 @@ CHINESE = {
     "these two GPUs cannot reach each other's memory": "这两块 GPU 不能直接访问彼此的显存",
     "cudaMemcpyPeerAsync, no peer access": "cudaMemcpyPeerAsync，未开 peer access",
     "cudaMemcpyPeerAsync, peer access": "cudaMemcpyPeerAsync，已开 peer access",
+    "rows begin on multiples of": "行首对齐到", "rows padded to 16 bytes": "行补齐到 16 字节",
+    "tiles of 128 × 256": "128 × 256 tile 数", "waves": "波数", "full": "填满程度",
+    "weights, GB/s": "权重，GB/s", "µs per token": "每 token（µs）", "x cublasLt": "相对 cublasLt",
+    "under load, TFLOP/s": "持续负载，TFLOP/s", "SM clock": "SM 时钟", "power": "功耗",
+    "{}, cublasLt's best: bf16 at 4096 × n × 4096 runs at {} TFLOP/s for n = 4096, {} for n "
+    "= 4097, and {} for 4097 with rows padded to 16 bytes. The deepest step of a sweep over "
+    "m is {} to {} TFLOP/s from m = {} to {}. One token takes {}, 64 tokens {}. By type at "
+    "4096³, TFLOP/s: {}.":
+        "{}，cublasLt 最优算法：bf16，4096 × n × 4096，n = 4096 时 {} TFLOP/s，n = 4097 时 {}，"
+        "4097 但每行补齐到 16 字节时 {}。沿 m 扫描，最大的一级台阶从 {} 掉到 {} TFLOP/s（m 从 {} 到 {}）。"
+        "1 个 token 用 {}，64 个用 {}。4096³ 各类型，TFLOP/s：{}。",
     "removed": "删除", "weakened": "放宽", "redundant": "多余", "survives": "存活",
 }  # fmt: skip
 
