@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The way of a warp's sums to C, in rungs 01 to 04: through shared memory, so that neighbouring
+// lanes write neighbouring elements, 16 bytes each. In registers a lane has pairs: of 16-bit
+// outputs that would be half of a sector of global memory.
+#pragma once
+
+#include <cstdint>
+#include <warpladder/gemm_tc/problem.hpp>
+
+namespace warpladder::gemm_tc::detail {
+
+/// Columns of shared memory for `cols` sums: rows begin 8 banks apart, and 16 lanes that write
+/// pairs in 4 rows do not meet.
+__host__ __device__ constexpr int sums_stride(int cols) {
+  return cols + 8;
+}
+
+/// Finishes Rows x Cols sums in shared memory, `stride` apart, and writes those that belong to C
+/// from (first_row, first_col) on. first_col is a multiple of 16.
+template <int Rows, int Cols, class Problem>
+__device__ __forceinline__ void finish_rows(const Problem& p, const typename Problem::scalar* sums,
+                                            int stride, std::int64_t first_row,
+                                            std::int64_t first_col, std::int64_t batch) {
+  using scalar = typename Problem::scalar;
+  using output = typename Problem::output;
+  constexpr int count = 16 / int{sizeof(output)};  // columns of a lane
+  constexpr int lanes_across = Cols / count;
+  static_assert(Cols % count == 0 && 32 % lanes_across == 0);
+  struct alignas(16) packet {
+    output element[count];
+  };
+  const int lane = int(threadIdx.x % 32);
+  const std::int64_t col = first_col + lane % lanes_across * count;
+  if (col >= p.n) return;
+  output* const c = p.c + batch * p.stride_c + first_row * p.ldc + col;
+  const bool whole = col + count <= p.n && reinterpret_cast<std::uintptr_t>(c) % 16 == 0 &&
+                     p.ldc * sizeof(output) % 16 == 0;
+
+#pragma unroll 1
+  for (int i = lane / lanes_across; i < Rows && first_row + i < p.m; i += 32 / lanes_across) {
+    const scalar* const sum = sums + i * stride + lane % lanes_across * count;
+    if (!whole) {
+      for (int j = 0; j < count && col + j < p.n; ++j)
+        finish(p, sum[j], first_row + i, col + j, batch);
+      continue;
+    }
+    auto& target = *reinterpret_cast<packet*>(c + i * p.ldc);
+    packet values;
+    if (p.beta != scalar(0)) values = target;
+#pragma unroll
+    for (int j = 0; j < count; ++j) {
+      scalar value = p.alpha * sum[j];
+      if (p.beta != scalar(0)) value += p.beta * scalar(values.element[j]);
+      values.element[j] = output(p.epilogue(value, first_row + i, col + j, batch));
+    }
+    target = values;
+  }
+}
+
+/// Finishes the sums that a warp holds in the fragments of mma.sync: StripsA x StripsB squares of
+/// 16 x 16, sum[i][j][h] being half h of square (i, j). `shared` has room for
+/// 16 * sums_stride(16 * StripsB) sums and belongs to this warp alone.
+template <class TileA, class TileB, int StripsA, int StripsB, class Problem>
+__device__ __forceinline__ void finish_fragments(
+    const Problem& p, const typename Problem::scalar (&sum)[StripsA][StripsB][2][4],
+    typename Problem::scalar* shared, std::int64_t first_row, std::int64_t first_col,
+    std::int64_t batch) {
+  using scalar = typename Problem::scalar;
+  constexpr int stride = sums_stride(16 * StripsB);
+  struct alignas(2 * sizeof(scalar)) pair {
+    scalar x, y;
+  };
+  const int lane = int(threadIdx.x % 32), g = lane / 4, q = lane % 4;
+#pragma unroll
+  for (int i = 0; i < StripsA; ++i) {
+    __syncwarp();  // the strip before this one has been read
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      scalar* const line = shared + TileA::place(g + 8 * row) * stride;
+#pragma unroll
+      for (int j = 0; j < StripsB; ++j) {
+        const scalar(&square)[2][4] = sum[i][j];
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          // Two columns of one half are neighbours, or the same column of both halves are.
+          constexpr bool in_order = TileB::place(1) == 1;
+          const int col = in_order ? 8 * half + 2 * q : TileB::place(2 * q + half);
+          const pair values = in_order ? pair{square[half][2 * row], square[half][2 * row + 1]}
+                                       : pair{square[0][2 * row + half], square[1][2 * row + half]};
+          *reinterpret_cast<pair*>(line + j * 16 + col) = values;
+        }
+      }
+    }
+    __syncwarp();
+    finish_rows<16, 16 * StripsB>(p, shared, stride, first_row + 16 * i, first_col, batch);
+  }
+}
+
+}  // namespace warpladder::gemm_tc::detail
