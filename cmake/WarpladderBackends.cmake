@@ -6,19 +6,36 @@
 # one template have the same mangled name, so no program ever links two backends: every program is
 # built once per backend, as <name>_<backend>.
 
-# Sets CMAKE_CUDA_ARCHITECTURES unless the user has: the GPUs of this machine, or where there is none
-# (`native` fails to configure there, and the code is compiled only to be checked) one that every
-# supported toolkit knows.
+# Sets CMAKE_CUDA_ARCHITECTURES for the calling scope. Unless the user has chosen: the GPUs of this
+# machine, or where there is none (the code is compiled only to be checked) one that every supported
+# toolkit knows. 90 becomes 90a, here and where the user has asked for 90 or `native`: the tensor
+# core instructions of Hopper exist in that variant alone. Such code runs on compute capability 9.0
+# and nowhere else; for newer GPUs add their architecture, as for any other.
+#
+# All of a program should be compiled for one of the two. A template kernel that one file has for 90
+# and another for 90a is one symbol, and either may win.
 macro(warpladder_default_architectures)
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
-    execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
-                    OUTPUT_QUIET RESULT_VARIABLE warpladder_no_gpu ERROR_QUIET)
-    if(warpladder_no_gpu EQUAL 0)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES $ENV{CUDAARCHS})
+    if(NOT DEFINED ENV{CUDAARCHS})
       set(CMAKE_CUDA_ARCHITECTURES native)
+    endif()
+  endif()
+  if("${CMAKE_CUDA_ARCHITECTURES}" STREQUAL "native")
+    execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+                    OUTPUT_VARIABLE warpladder_gpus RESULT_VARIABLE warpladder_no_gpu ERROR_QUIET)
+    string(REGEX MATCHALL "[0-9]+\\.[0-9]" warpladder_gpus "${warpladder_gpus}")
+    if(warpladder_no_gpu EQUAL 0 AND warpladder_gpus)
+      list(REMOVE_DUPLICATES warpladder_gpus)
+      list(TRANSFORM warpladder_gpus REPLACE "\\." "")
+      list(TRANSFORM warpladder_gpus APPEND "-real")
+      set(CMAKE_CUDA_ARCHITECTURES ${warpladder_gpus})
     else()
       set(CMAKE_CUDA_ARCHITECTURES 90)
     endif()
   endif()
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^90(-.*)$" "90a\\1")
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^90$" "90a")
 endmacro()
 
 # Sets WARPLADDER_BACKENDS to what this machine can build for: "gpu;host" with a CUDA toolkit, which

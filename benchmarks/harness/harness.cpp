@@ -108,7 +108,8 @@ void measure(benchmark::State& state, const bench_case& wanted, laboratory& lab)
 
   const double seconds = median(rung_seconds);
   const double flops = match.flops / seconds, bytes = match.bytes / seconds;
-  const double of_fma = flops / lab.limits.fma_flops_per_second;
+  const double of_fma =
+      flops / (match.flops_ceiling > 0 ? match.flops_ceiling : lab.limits.fma_flops_per_second);
   const bool only_reads = match.kind == traffic::read;
   const double of_memory =
       bytes / (only_reads ? lab.limits.read_bytes_per_second : lab.limits.copy_bytes_per_second);

@@ -27,6 +27,7 @@ struct contest {
   std::size_t copies = 1;                    ///< of the operands, for mode::cold
   double repeats = 1;  ///< of the job in one launch; all else is of one, and so are times
   double flops = 0;
+  double flops_ceiling = 0;      ///< flop/s that bind instead of the float32 multiply-adds', if any
   double bytes = 0;              ///< that must at least be moved: each input and output once
   traffic kind = traffic::copy;  ///< what the bytes are
   /// Least seconds for the job, by a ceiling of the topic's own that was measured in this process,

@@ -17,6 +17,14 @@ __global__ void fill_uniform_kernel(T* data, std::size_t size, std::uint64_t see
   }
 }
 
+template <class T>
+__global__ void fill_digits_kernel(T* data, std::size_t size, std::uint64_t seed) {
+  const std::size_t step = std::size_t(gridDim.x) * blockDim.x;
+  for (std::size_t i = std::size_t(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += step) {
+    data[i] = T(float((mix(seed + i) >> 32) % 5) - 2.0f);
+  }
+}
+
 __global__ void fill_indices_kernel(std::int32_t* data, std::size_t size, std::uint32_t below,
                                     std::uint64_t seed) {
   const std::size_t step = std::size_t(gridDim.x) * blockDim.x;
@@ -34,11 +42,25 @@ cudaError_t fill_uniform(T* data, std::size_t size, std::uint64_t seed, cudaStre
                                    {.grid = 1024, .block = 256, .stream = stream}, data, size,
                                    seed << 40);
 }
-template cudaError_t fill_uniform(__nv_bfloat16*, std::size_t, std::uint64_t, cudaStream_t);
-template cudaError_t fill_uniform(__half*, std::size_t, std::uint64_t, cudaStream_t);
-template cudaError_t fill_uniform(__nv_fp8_e4m3*, std::size_t, std::uint64_t, cudaStream_t);
-template cudaError_t fill_uniform(__nv_fp8_e5m2*, std::size_t, std::uint64_t, cudaStream_t);
-template cudaError_t fill_uniform(std::int8_t*, std::size_t, std::uint64_t, cudaStream_t);
+
+template <class T>
+cudaError_t fill_digits(T* data, std::size_t size, std::uint64_t seed, cudaStream_t stream) {
+  if (size == 0) return cudaSuccess;
+  return warpladder::launch_kernel(fill_digits_kernel<T>,
+                                   {.grid = 1024, .block = 256, .stream = stream}, data, size,
+                                   seed << 40);
+}
+
+#define WARPLADDER_INSTANTIATE(T)                                                  \
+  template cudaError_t fill_uniform(T*, std::size_t, std::uint64_t, cudaStream_t); \
+  template cudaError_t fill_digits(T*, std::size_t, std::uint64_t, cudaStream_t);
+WARPLADDER_INSTANTIATE(float)
+WARPLADDER_INSTANTIATE(__nv_bfloat16)
+WARPLADDER_INSTANTIATE(__half)
+WARPLADDER_INSTANTIATE(__nv_fp8_e4m3)
+WARPLADDER_INSTANTIATE(__nv_fp8_e5m2)
+WARPLADDER_INSTANTIATE(std::int8_t)
+#undef WARPLADDER_INSTANTIATE
 
 cudaError_t fill_uniform(float* data, std::size_t size, std::uint64_t seed, cudaStream_t stream) {
   return fill_uniform<float>(data, size, seed, stream);

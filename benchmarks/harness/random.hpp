@@ -20,6 +20,11 @@ cudaError_t fill_uniform(float* data, std::size_t size, std::uint64_t seed, cuda
 template <class T>
 cudaError_t fill_uniform(T* data, std::size_t size, std::uint64_t seed, cudaStream_t stream);
 
+/// Whole numbers from -2 to 2, which every type holds: a sum of n products of them is exact unless
+/// fewer than about 5 + log2(n) / 2 bits are kept. T is float or one of the above.
+template <class T>
+cudaError_t fill_digits(T* data, std::size_t size, std::uint64_t seed, cudaStream_t stream);
+
 /// Fills device memory with numbers uniform in [0, below), the same for the same seed.
 cudaError_t fill_indices(std::int32_t* data, std::size_t size, std::int32_t below,
                          std::uint64_t seed, cudaStream_t stream);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #ifdef WARPLADDER_HOST_EXECUTOR
 #include <atomic>
+#include <simt/cluster.hpp>
 #include <simt/simt.hpp>
 #endif
 

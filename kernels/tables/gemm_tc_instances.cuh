@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What gemm_tc*.cu instantiate, each for a part of the types: one file would take too long.
+#pragma once
+
+#include <warpladder/gemm_tc/ladder.cuh>
+#include <warpladder/gemm_tc/verify.cuh>
+#ifndef WARPLADDER_HOST_EXECUTOR
+#include <warpladder/gemm_tc/vendor_search.cuh>
+#endif
+
+#include "gemm_tc.hpp"
+
+namespace warpladder::tables {
+
+template <class In, class Out>
+std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc() {
+  static constexpr auto table = make_table<gemm_tc::problem<In, Out>>(gemm_tc::ladder{});
+  return table;
+}
+
+template <class In, class Out>
+cudaError_t gemm_tc_verify(const gemm_tc::problem<In, Out>& problem, const Out* before,
+                           gemm_tc::verification* result, cudaStream_t stream, gemm_tc::sums kind,
+                           int row_step) {
+  return gemm_tc::verify(problem, before, result, stream, kind, row_step);
+}
+
+#ifndef WARPLADDER_HOST_EXECUTOR
+template <class In, class Out>
+gemm_tc::vendor_search gemm_tc_search_vendor(const gemm_tc::problem<In, Out>& problem,
+                                             stream_view stream, workspace_view scratch) {
+  return gemm_tc::search_vendor(problem, stream, scratch);
+}
+
+template <class In, class Out>
+cudaError_t gemm_tc_vendor_first(const gemm_tc::problem<In, Out>& problem, cudaStream_t stream,
+                                 workspace_view scratch) {
+  return gemm_tc::cublaslt::launch_first(problem, stream, scratch);
+}
+#define WARPLADDER_INSTANTIATE_VENDOR(In, Out)                                              \
+  template gemm_tc::vendor_search gemm_tc_search_vendor(const gemm_tc::problem<In, Out>&,   \
+                                                        stream_view, workspace_view);       \
+  template cudaError_t gemm_tc_vendor_first(const gemm_tc::problem<In, Out>&, cudaStream_t, \
+                                            workspace_view);
+#else
+#define WARPLADDER_INSTANTIATE_VENDOR(In, Out)
+#endif
+
+#define WARPLADDER_INSTANTIATE(In, Out)                                                          \
+  template std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc<In, Out>();            \
+  template cudaError_t gemm_tc_verify(const gemm_tc::problem<In, Out>&, const Out*,              \
+                                      gemm_tc::verification*, cudaStream_t, gemm_tc::sums, int); \
+  WARPLADDER_INSTANTIATE_VENDOR(In, Out)
+
+}  // namespace warpladder::tables
