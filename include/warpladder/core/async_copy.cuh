@@ -44,6 +44,22 @@ __device__ __forceinline__ void async_copy(void* shared, const void* global, boo
 #endif
 }
 
+/// Starts a copy of 16 bytes of which `source_bytes` (0 to 16) come from global memory, both
+/// pointers aligned to 16; the others become zeros, and nothing is read in their place. L2 fetches
+/// 128 bytes if it has to fetch.
+__device__ __forceinline__ void async_copy_part(void* shared, const void* global,
+                                                int source_bytes) {
+#ifdef WARPLADDER_HOST_EXECUTOR
+  simt::async_copy(shared, global, 16, source_bytes);
+#elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(
+                   static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+               "l"(global), "r"(source_bytes));
+#else
+  __trap();
+#endif
+}
+
 /// Closes the group of the copies started since the last commit (an empty group is legal).
 __device__ __forceinline__ void async_copy_commit() {
 #ifdef WARPLADDER_HOST_EXECUTOR
