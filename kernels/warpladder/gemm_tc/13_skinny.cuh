@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// 13 skinny. Before: a product with few rows, such as one step of a language model for 1 to 64
+// sequences, is a sliver of a tile, and its time is that of reading the weights once.
+//
+// Idea: nothing between memory and the tensor cores. Let the large matrix be the 16-row operand of
+// mma.sync and the few rows the 8-row one: C^T = B^T A^T if m is small. Which k stands where in a
+// fragment is free as long as both operands agree (detail/direct_operand.cuh), so every lane loads
+// 16 bytes that are its fragment: no shared memory, no ldmatrix, no barrier until the end. The
+// warps of a block slice k between them and walk independently, many loads each in flight; their
+// sums meet in shared memory once, in the order of the slices. Where blocks are too few for the
+// machine, those of a cluster slice k further and read each other's sums.
+//
+// Arithmetic, m <= 8: one mma per 16 x 8 x 32 bytes; 4 KiB of weights are 8 mma for each group of
+// 8 rows. An SM receives 13 bytes per clock from device memory, 24 from L2: at 64 rows 8 groups
+// times 8 mma of 8 clocks on 4 units are 128 clocks per 4 KiB, 32 bytes per clock. Memory is the
+// limit throughout.
+// Bytes in flight: 3.0 TB/s * 0.7 us / 132 SMs = 16 KB, from L2 about twice that. A warp has 4 to 8
+// KiB of weights in flight, an SM 16 of them: 64 KiB or more.
+// Predicted, 8 x 4096 x 4096 of bf16: 32 MiB that stay in L2 at 5.5 TB/s: 6.1 us, and 2 us to
+// start, fill the pipe and add up. 8 x 14336 x 4096: 112 MiB from device memory, 39 us. Limited by:
+// the memory of the weights. At 32 and 64 rows the rows themselves are read once per tile of
+// weights, as many bytes again: hence tiles of up to 128 weights wide.
+#pragma once
+
+#include <cooperative_groups.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <warpladder/core/dependent_launch.cuh>
+#include <warpladder/core/device.hpp>
+#include <warpladder/core/launch.cuh>
+#include <warpladder/core/math.hpp>
+#include <warpladder/core/rung.hpp>
+#include <warpladder/core/shared_memory.cuh>
+#include <warpladder/core/warp_mma.cuh>
+#include <warpladder/gemm_tc/detail/direct_operand.cuh>
+#include <warpladder/gemm_tc/problem.hpp>
+
+namespace warpladder::gemm_tc {
+
+/// A warp computes 16 * Strips rows of x times 8 * Groups rows of y, `Chunks` chunks of k at a
+/// time. A block has `Across` of them side by side along x, each `Slices` times with another part
+/// of k. `Blocks` are to fit on a multiprocessor: it bounds the registers.
+template <int Strips, int Groups, int Chunks, int Across, int Slices, int Blocks>
+struct direct_tuning {
+  static constexpr int strips = Strips, groups = Groups, chunks = Chunks, across = Across;
+  static constexpr int slices = Slices, blocks = Blocks, threads = 32 * Across * Slices;
+  static constexpr int warp_x = 16 * Strips, tile_x = warp_x * Across, tile_y = 8 * Groups;
+  // Lanes that hold neighbours along x, and pairs along y, hit 32 different banks.
+  static constexpr int pitch = tile_x + 4;
+  static constexpr std::size_t shared_bytes = std::size_t{4} * Slices * tile_y * pitch;
+};
+
+/// A product seen from its 16-row operand: C(i, j) or C(j, i) = sum over k of x(i, k) * y(j, k).
+template <class In>
+struct direct_view {
+  detail::direct_matrix<In> x, y;
+  bool x_is_a;  // its rows are rows of C, not columns
+
+  template <class Problem>
+  direct_view(const Problem& p, bool x_is_a)
+      : x{p.b, p.b_col(), p.b_row(), p.stride_b, p.n},
+        y{p.a, p.a_row(), p.a_col(), p.stride_a, p.m},
+        x_is_a(x_is_a) {
+    if (x_is_a) std::swap(x, y);
+  }
+};
+
+/// Block `i` of a cluster of `blocks` along x takes part i of k. Grid: tiles of x times `blocks`,
+/// tiles of y, batch.
+template <class Tuning, detail::direct_layout LayoutX, detail::direct_layout LayoutY, class Problem>
+__global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
+    direct_kernel(Problem p, direct_view<typename Problem::input> v, int blocks) {
+  using input = typename Problem::input;
+  using scalar = typename Problem::scalar;
+  using operand_x = detail::direct_operand<input, 2 * Tuning::strips, LayoutX, reuse::none>;
+  using operand_y = detail::direct_operand<input, Tuning::groups, LayoutY, reuse::likely>;
+  const int warp = int(threadIdx.x / 32), lane = int(threadIdx.x % 32);
+  const int strip_x = warp % Tuning::across * Tuning::warp_x, slice = warp / Tuning::across;
+  const int rank = int(blockIdx.x) % blocks;
+  const std::int64_t first_x = std::int64_t(int(blockIdx.x) / blocks) * Tuning::tile_x;
+  const std::int64_t first_y = std::int64_t(blockIdx.y) * Tuning::tile_y, batch = blockIdx.z;
+
+  scalar sum[Tuning::strips][Tuning::groups][4] = {};
+  const operand_x x(v.x, first_x + strip_x, batch);
+  const operand_y y(v.y, first_y, batch);
+  const int k_end = p.depth();
+  let_next_kernel_start();
+  wait_for_kernels_before();
+  constexpr int step = Tuning::chunks * operand_x::chunk;
+#pragma unroll 1
+  for (int k = (rank * Tuning::slices + slice) * step; k < k_end;
+       k += blocks * Tuning::slices * step) {
+    typename operand_x::packet px[Tuning::chunks];
+    typename operand_y::packet py[Tuning::chunks];
+#pragma unroll
+    for (int c = 0; c < Tuning::chunks; ++c) {
+      x.load(px[c], k + c * operand_x::chunk, k_end);
+      y.load(py[c], k + c * operand_x::chunk, k_end);
+    }
+#pragma unroll
+    for (int i = 0; i < 2 * Tuning::chunks; ++i) {
+      const auto& from_x = px[i / 2];
+      const auto& from_y = py[i / 2];
+      const int low = i % 2 * 2, high = low + 1;  // the words that are q and q + 4 to mma
+#pragma unroll
+      for (int strip = 0; strip < Tuning::strips; ++strip) {
+        const unsigned a[4] = {
+            operand_x::word(from_x, 2 * strip, low), operand_x::word(from_x, 2 * strip + 1, low),
+            operand_x::word(from_x, 2 * strip, high), operand_x::word(from_x, 2 * strip + 1, high)};
+#pragma unroll
+        for (int group = 0; group < Tuning::groups; ++group) {
+          const unsigned b[2] = {operand_y::word(from_y, group, low),
+                                 operand_y::word(from_y, group, high)};
+          warp_mma<input>::multiply_add(sum[strip][group], a, b);
+        }
+      }
+    }
+  }
+
+  constexpr int part = Tuning::tile_y * Tuning::pitch;  // one slice's sums
+  scalar* const shared = dynamic_shared<scalar>();
+  scalar* const mine = shared + slice * part + lane % 4 * 2 * Tuning::pitch + strip_x + lane / 4;
+#pragma unroll
+  for (int strip = 0; strip < Tuning::strips; ++strip)
+#pragma unroll
+    for (int group = 0; group < Tuning::groups; ++group)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        mine[(8 * group + i % 2) * Tuning::pitch + 16 * strip + i / 2 * 8] = sum[strip][group][i];
+  if (blocks == 1) __syncthreads();
+
+  const auto add_up = [&](const auto& shared_of) {
+    const int rows_x = int(min(v.x.rows - first_x, std::int64_t{Tuning::tile_x}));
+    const int rows_y = int(min(v.y.rows - first_y, std::int64_t{Tuning::tile_y}));
+    const int fast = v.x_is_a ? rows_y : rows_x;  // neighbouring threads, neighbours in C
+    for (int i = rank * Tuning::threads + int(threadIdx.x); i < rows_x * rows_y;
+         i += blocks * Tuning::threads) {
+      const int at_x = v.x_is_a ? i / fast : i % fast, at_y = v.x_is_a ? i % fast : i / fast;
+      const int place = operand_y::place_of(at_y) * Tuning::pitch +
+                        at_x / Tuning::warp_x * Tuning::warp_x +
+                        operand_x::place_of(at_x % Tuning::warp_x);
+      std::conditional_t<std::is_integral_v<scalar>, unsigned, scalar> total = 0;
+      for (int block = 0; block < blocks; ++block) {
+        const scalar* const sums = shared_of(block) + place;
+#pragma unroll
+        for (int s = 0; s < Tuning::slices; ++s) total += sums[s * part];
+      }
+      const std::int64_t i_x = first_x + at_x, i_y = first_y + at_y;
+      finish(p, scalar(total), v.x_is_a ? i_x : i_y, v.x_is_a ? i_y : i_x, batch);
+    }
+  };
+#if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
+  if (blocks > 1) {
+    const auto cluster = cooperative_groups::this_cluster();
+    cluster.sync();
+    add_up([&](int block) { return cluster.map_shared_rank(shared, block); });
+    cluster.sync();  // nobody leaves while a neighbour still reads its shared memory
+    return;
+  }
+#endif
+  add_up([&](int) { return shared; });
+}
+
+namespace detail {
+
+/// Launches the direct kernel for one tuning, `blocks` blocks for each tile.
+template <class Tuning, direct_layout LayoutX, direct_layout LayoutY, class Problem>
+cudaError_t launch_direct(const Problem& p, const direct_view<typename Problem::input>& v,
+                          int blocks, cudaStream_t stream) {
+  const dim3 grid(unsigned(ceil_div<std::int64_t>(v.x.rows, Tuning::tile_x) * blocks),
+                  unsigned(ceil_div<std::int64_t>(v.y.rows, Tuning::tile_y)), unsigned(p.batch));
+  return warpladder::launch_kernel(direct_kernel<Tuning, LayoutX, LayoutY, Problem>,
+                                   {.grid = grid,
+                                    .block = dim3(Tuning::threads),
+                                    .shared_bytes = Tuning::shared_bytes,
+                                    .stream = stream,
+                                    .cluster = unsigned(blocks),
+                                    .overlaps_kernel_before = true},
+                                   p, v, blocks);
+}
+
+}  // namespace detail
+
+struct skinny {
+  static constexpr rung_info info{.step = 13,
+                                  .name = "skinny",
+                                  .idea = "weights from memory straight into fragments",
+                                  .min_compute_capability = 80};
+  static constexpr int max_rows = 64;
+  /// Slots of the weights: elements of one load where they are contiguous across.
+  static constexpr int strips = 2;
+
+  template <class Problem>
+  static support supports(const Problem& p) {
+    using enum detail::direct_layout;
+    if (p.is_empty()) return {};
+    if (std::min(p.m, p.n) > max_rows) return {"neither m nor n is 64 or less"};
+    if (p.batch > 65535) return {"batch exceeds grid.z"};
+    if (p.k > 1 << 30) return {"k exceeds 2^30"};
+    const view_of<Problem> v(p);
+    if (v.layout_x == anyhow || v.layout_y == anyhow ||
+        (v.layout_x == across && v.layout_y == across))
+      return {"needs rows of whole, aligned 16 bytes, and k contiguous in one operand at least"};
+    return {};
+  }
+
+  template <class Problem>
+  static std::size_t workspace_bytes(const Problem&) {
+    return 0;
+  }
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    if (p.is_empty()) return cudaSuccess;
+    const view_of<Problem> v(p);
+    switch (v.groups) {
+      case 1:
+        return start<direct_tuning<strips, 1, 4, 1, 8, 2>>(p, v, stream);
+      case 2:
+        return start<direct_tuning<strips, 2, 4, 1, 8, 2>>(p, v, stream);
+      case 4:
+        return start<direct_tuning<strips, 4, 2, 1, 8, 2>>(p, v, stream);
+      default:
+        return start<direct_tuning<strips, 8, 2, 2, 4, 1>>(p, v, stream);
+    }
+  }
+
+ private:
+  /// The larger operand is x. Groups: 8 rows each, a power of two.
+  template <class Problem>
+  struct view_of : direct_view<typename Problem::input> {
+    int groups = 1;
+    detail::direct_layout layout_x, layout_y;
+
+    explicit view_of(const Problem& p) : direct_view<typename Problem::input>(p, p.m > p.n) {
+      while (8 * groups < this->y.rows) groups *= 2;
+      layout_x = this->x.layout(p.depth(), 2 * strips, p.batch);
+      layout_y = this->y.layout(p.depth(), groups, p.batch);
+    }
+  };
+
+  template <class Tuning, class Problem>
+  static cudaError_t start(const Problem& p, const view_of<Problem>& v, cudaStream_t stream) {
+    using enum detail::direct_layout;
+    if (v.layout_x == across) return detail::launch_direct<Tuning, across, along>(p, v, 1, stream);
+    if (v.layout_y == along) return detail::launch_direct<Tuning, along, along>(p, v, 1, stream);
+    if constexpr (Tuning::groups * sizeof(typename Problem::input) >= 2)
+      return detail::launch_direct<Tuning, along, across>(p, v, 1, stream);
+    return cudaErrorInvalidValue;
+  }
+};
+
+}  // namespace warpladder::gemm_tc
