@@ -44,8 +44,10 @@ template <class Problem, class Tuning, bool AAlongK, bool BAlongK>
 struct mma_sync_tiles {
   using input = typename Problem::input;
   static constexpr int block_k = Tuning::depth_bytes / int{sizeof(input)};
-  using a = detail::operand_tile<input, Tuning::block_m, block_k, AAlongK, Tuning::swizzled>;
-  using b = detail::operand_tile<input, Tuning::block_n, block_k, BAlongK, Tuning::swizzled>;
+  using a = detail::operand_tile<detail::operand::a, input, Tuning::block_m, block_k, AAlongK,
+                                 Tuning::swizzled>;
+  using b = detail::operand_tile<detail::operand::b, input, Tuning::block_n, block_k, BAlongK,
+                                 Tuning::swizzled>;
   static constexpr int warp_sums = 16 * detail::sums_stride(Tuning::warp_n);
   static constexpr int shared_bytes = std::max(
       a::bytes + b::bytes, Tuning::warps* warp_sums* int{sizeof(typename Problem::scalar)});
@@ -122,7 +124,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
 #pragma unroll
           for (int half = 0; half < 2; ++half)
             warp_mma<input>::multiply_add(sum[i][j][half], of_a[i],
-                                          {of_b[j][half], of_b[j][half + 2]});
+                                          {of_b[j][2 * half], of_b[j][2 * half + 1]});
         }
       }
     }

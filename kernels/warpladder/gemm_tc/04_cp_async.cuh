@@ -167,7 +167,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1) cp_async_kernel(Problem p)
             for (int half = 0; half < 2; ++half) {
               const auto& b = of_b[step % 2][j];
               warp_mma<input>::multiply_add(sum[i][j][half], of_a[step % 2][i],
-                                            {b[half], b[half + 2]});
+                                            {b[2 * half], b[2 * half + 1]});
             }
           }
         }

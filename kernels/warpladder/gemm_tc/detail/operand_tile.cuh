@@ -11,10 +11,12 @@
 
 namespace warpladder::gemm_tc::detail {
 
+enum class operand { a, b };
+
 /// Width x Depth elements in shared memory, as they lie in global memory: AlongK, in Width rows of
 /// Depth elements, else in Depth rows of Width elements. A row is stored in pieces of 16 bytes;
 /// with Swizzled those that one instruction reads together lie in different banks.
-template <class In, int Width, int Depth, bool AlongK, bool Swizzled>
+template <operand Operand, class In, int Width, int Depth, bool AlongK, bool Swizzled>
 class operand_tile {
  public:
   static constexpr int width = Width, depth = Depth;
@@ -45,9 +47,9 @@ class operand_tile {
     const int lane = int(threadIdx.x % 32), matrix = lane / 8, i = lane % 8;
     const int first_piece = first_width / piece_elements;
     if constexpr (AlongK) {
-      mine_ = offset(first_width + lane % 16, lane / 16);
+      mine_ = offset(first_width + width_half(matrix) * 8 + i, k_half(matrix));
     } else if constexpr (sizeof(In) == 2) {
-      mine_ = offset(matrix / 2 * 8 + i, first_piece + matrix % 2);
+      mine_ = offset(k_half(matrix) * 8 + i, first_piece + width_half(matrix));
     } else if constexpr (sizeof(In) == 1) {
       mine_ = offset(matrix / 2 * 16 + matrix % 2 * 2 + i / 2 * 4 + i % 2, first_piece);
     } else {
@@ -55,8 +57,8 @@ class operand_tile {
     }
   }
 
-  /// Loads the fragments of a strip of 16 rows or columns for one mma step. As registers of A they
-  /// are in order; B's are {0, 2} for 8 columns and {1, 3} for the other 8.
+  /// Loads the fragments of a strip of 16 rows or columns for one mma step, in the order of mma's
+  /// registers: A's four, or B's two for the first 8 columns and two for the others.
   __device__ __forceinline__ void load(unsigned (&fragment)[4], const unsigned char* tile,
                                        int strip, int step) const {
     if constexpr (AlongK) {
@@ -68,16 +70,17 @@ class operand_tile {
       // Which k are rows of which matrix is up to the addresses.
       unsigned pairs[4];
       ldmatrix_transposed(pairs, tile + (mine_ ^ strip * 16) + step * 32 * row_bytes);
-      fragment[0] = __byte_perm(pairs[0], pairs[1], 0x6420);
-      fragment[1] = __byte_perm(pairs[0], pairs[1], 0x7531);
-      fragment[2] = __byte_perm(pairs[2], pairs[3], 0x6420);
-      fragment[3] = __byte_perm(pairs[2], pairs[3], 0x7531);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        fragment[i] = __byte_perm(pairs[k_half(i) * 2], pairs[k_half(i) * 2 + 1],
+                                  width_half(i) == 0 ? 0x6420 : 0x7531);
+      }
     } else {
       // Nothing turns over 32-bit elements; but a lane needs just one of each matrix.
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const unsigned char* const at =
-            tile + (mine_ ^ strip * 64 ^ i % 2 * 32) + (step * 8 + i / 2 * 4) * row_bytes;
+        const unsigned char* const at = tile + (mine_ ^ strip * 64 ^ width_half(i) * 32) +
+                                        (step * 8 + k_half(i) * 4) * row_bytes;
         fragment[i] = *reinterpret_cast<const unsigned*>(at);
       }
     }
@@ -85,6 +88,14 @@ class operand_tile {
 
  private:
   static constexpr bool pairs_of_bytes = !AlongK && sizeof(In) == 1;
+
+  /// Which half of the strip's width, and which half of the step's k, register i holds.
+  static __device__ constexpr int width_half(int i) {
+    return Operand == operand::a ? i % 2 : i / 2;
+  }
+  static __device__ constexpr int k_half(int i) {
+    return Operand == operand::a ? i / 2 : i % 2;
+  }
 
   /// What the number of a piece is XORed with: different for the rows that are read together. Of a
   /// row of 64 bytes there are only 4 pieces, and two rows in 128 bytes.
