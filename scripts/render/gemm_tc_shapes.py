@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables and plots of gemm_tc_shapes: what shape, alignment and type do to tensor cores."""
 
+import statistics
+
 from render.page import generator
 from render.plots import PLOTS, Plot
 from render.results import Problem
@@ -170,6 +172,30 @@ def answer(page):
             study["context"]["gpu"], f"{good:.0f}", f"{odd:.0f}", f"{padded:.0f}",
             f"{before['vendor_tflops']:.0f}", f"{after['vendor_tflops']:.0f}", before["m"],
             after["m"], duration(tokens[1]), duration(tokens[64]), of_types)
+    return study_block(page, render)
+
+
+@generator("gemm_tc_shapes/heuristics")
+def heuristics(page):
+    """The first algorithm that cublasLt names against the best of all, over everything measured."""
+    def render(study):
+        found = [row for section in ("widths", "depths", "waves", "tokens", "types")
+                 for row in study[section] if "search" in row]
+        if not found:
+            return None
+
+        def loss(row):
+            return row["search"]["first_us"] / row["search"]["best_us"]
+
+        worst = max(found, key=loss)
+        text = page.say(
+            "Over {} products, the first algorithm that cublasLt names takes {} times as long as the "
+            "best of all (geometric mean), at most {} times ({} × {} × {}: {} instead of {}); it is "
+            "within 2% of the best for {} of them.")
+        return text.format(
+            len(found), ratio(statistics.geometric_mean(map(loss, found))), ratio(loss(worst)),
+            worst["m"], worst["n"], worst["k"], duration(worst["search"]["first_us"]),
+            duration(worst["search"]["best_us"]), sum(loss(row) <= 1.02 for row in found))
     return study_block(page, render)
 
 

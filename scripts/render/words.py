@@ -190,6 +190,11 @@ CHINESE = {
     "these two GPUs cannot reach each other's memory": "这两块 GPU 不能直接访问彼此的显存",
     "cudaMemcpyPeerAsync, no peer access": "cudaMemcpyPeerAsync，未开 peer access",
     "cudaMemcpyPeerAsync, peer access": "cudaMemcpyPeerAsync，已开 peer access",
+    "Over {} products, the first algorithm that cublasLt names takes {} times as long as the "
+    "best of all (geometric mean), at most {} times ({} × {} × {}: {} instead of {}); it is "
+    "within 2% of the best for {} of them.":
+        "共 {} 个乘法：cublasLt 推荐的第一个算法，耗时是全部候选中最优者的 {} 倍（几何平均），最多 {} 倍"
+        "（{} × {} × {}：{}，最优 {}）；其中 {} 个与最优相差不到 2%。",
     "rows begin on multiples of": "行首对齐到", "rows padded to 16 bytes": "行补齐到 16 字节",
     "tiles of 128 × 256": "128 × 256 tile 数", "waves": "波数", "full": "填满程度",
     "weights, GB/s": "权重，GB/s", "µs per token": "每 token（µs）", "x cublasLt": "相对 cublasLt",
