@@ -88,8 +88,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1) cp_async_kernel(Problem p)
   constexpr int ring_bytes = Tuning::stages * stage_bytes;
   static_assert(steps % 2 == 0,
                 "the fragments of a tile's first step are always in the same buffer");
-  static_assert(copier_a::passes + copier_b::passes <= steps * strips_a - strips_a / 2,
-                "all copies of a tile are started before its barrier");
+  static_assert(copier_a::passes + copier_b::passes <= steps * strips_a,
+                "all copies of a tile are started between two barriers");
   auto* const ring = dynamic_shared<unsigned char>();
 
   // Tiles in groups of rows, column after column of a group.
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1) cp_async_kernel(Problem p)
 
     const tile_a read_a(row);
     const tile_b read_b(col);
-    unsigned of_a[2][strips_a][4], of_b[2][strips_b][4];
+    unsigned of_a[2][strips_a][4] = {}, of_b[2][strips_b][4] = {};
     const auto load = [&](const unsigned char* stage, int step) {
 #pragma unroll
       for (int i = 0; i < strips_a; ++i) read_a.load(of_a[step % 2][i], stage, i, step);
@@ -142,37 +142,47 @@ __global__ void __launch_bounds__(Tuning::threads, 1) cp_async_kernel(Problem p)
     }
     async_copy_wait<Tuning::stages - 2>();
     __syncthreads();
-    load(ring, 0);
 
-    // Beyond the end of k copies bring zeros, which nobody multiplies.
-    int reading = 0, writing = ring_bytes - stage_bytes;
-    for (int k = 0; k < depth; k += tiles::block_k) {
+    const auto multiply = [&](int step, int i) {
 #pragma unroll
-      for (int step = 0; step < steps; ++step) {
+      for (int j = 0; j < strips_b; ++j) {
 #pragma unroll
-        for (int i = 0; i < strips_a; ++i) {
-          if (step + 1 < steps && i == 0) load(ring + reading, step + 1);
-          if (step + 1 == steps && i == strips_a / 2) {
-            close_tile();
-            async_copy_wait<Tuning::stages - 2>();  // this thread's part of the next tile is here,
-            __syncthreads();  // and everyone's; nobody reads the tile before it any more
-            writing = reading;
-            reading = reading + stage_bytes == ring_bytes ? 0 : reading + stage_bytes;
-            load(ring + reading, 0);
-          }
-          if (step + 1 < steps || i < strips_a / 2) copy(ring + writing, step * strips_a + i);
-#pragma unroll
-          for (int j = 0; j < strips_b; ++j) {
-#pragma unroll
-            for (int half = 0; half < 2; ++half) {
-              const auto& b = of_b[step % 2][j];
-              warp_mma<input>::multiply_add(sum[i][j][half], of_a[step % 2][i],
-                                            {b[2 * half], b[2 * half + 1]});
-            }
-          }
+        for (int half = 0; half < 2; ++half) {
+          const auto& b = of_b[step % 2][j];
+          warp_mma<input>::multiply_add(sum[i][j][half], of_a[step % 2][i],
+                                        {b[2 * half], b[2 * half + 1]});
         }
       }
+    };
+
+    // An iteration begins behind the barrier, with what is left of the tile before it. Of the first
+    // tile those are zeros; so are copies beyond the end of k, which nobody multiplies.
+    int reading = 0, writing = ring_bytes - stage_bytes;
+    for (int k = 0; k < depth; k += tiles::block_k) {
+      int pass = 0;
+      load(ring + reading, 0);
+#pragma unroll
+      for (int i = strips_a / 2; i < strips_a; ++i) {
+        multiply(steps - 1, i);
+        copy(ring + writing, pass++);
+      }
+#pragma unroll
+      for (int step = 0; step < steps; ++step) {
+        if (step + 1 < steps) load(ring + reading, step + 1);
+#pragma unroll
+        for (int i = 0; i < (step + 1 < steps ? strips_a : strips_a / 2); ++i) {
+          multiply(step, i);
+          copy(ring + writing, pass++);
+        }
+      }
+      close_tile();
+      writing = reading;
+      reading = reading + stage_bytes == ring_bytes ? 0 : reading + stage_bytes;
+      async_copy_wait<Tuning::stages - 2>();  // this thread's part of the next tile is here,
+      __syncthreads();  // and everyone's; nobody reads the tile before it any more
     }
+#pragma unroll
+    for (int i = strips_a / 2; i < strips_a; ++i) multiply(steps - 1, i);
     async_copy_wait<0>();
     __syncthreads();  // the ring is free
   }
