@@ -68,19 +68,19 @@ struct direct_view {
   }
 };
 
-/// Block `i` of a cluster of `blocks` along x takes part i of k. Grid: tiles of x times `blocks`,
+/// Block i of a cluster along x takes part i of k. Grid: tiles of x times blocks of a cluster,
 /// tiles of y, batch.
 template <class Tuning, detail::direct_layout LayoutX, detail::direct_layout LayoutY, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
-    direct_kernel(Problem p, direct_view<typename Problem::input> v, int blocks) {
+    direct_kernel(Problem p, direct_view<typename Problem::input> v, int log2_blocks) {
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
   using operand_x = detail::direct_operand<input, 2 * Tuning::strips, LayoutX, reuse::none>;
   using operand_y = detail::direct_operand<input, Tuning::groups, LayoutY, reuse::likely>;
   const int warp = int(threadIdx.x / 32), lane = int(threadIdx.x % 32);
   const int strip_x = warp % Tuning::across * Tuning::warp_x, slice = warp / Tuning::across;
-  const int rank = int(blockIdx.x) % blocks;
-  const std::int64_t first_x = std::int64_t(int(blockIdx.x) / blocks) * Tuning::tile_x;
+  const int rank = int(blockIdx.x) & ((1 << log2_blocks) - 1);
+  const std::int64_t first_x = std::int64_t(blockIdx.x >> log2_blocks) * Tuning::tile_x;
   const std::int64_t first_y = std::int64_t(blockIdx.y) * Tuning::tile_y, batch = blockIdx.z;
 
   scalar sum[Tuning::strips][Tuning::groups][4] = {};
@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
   constexpr int step = Tuning::chunks * operand_x::chunk;
 #pragma unroll 1
   for (int k = (rank * Tuning::slices + slice) * step; k < k_end;
-       k += blocks * Tuning::slices * step) {
+       k += Tuning::slices * step << log2_blocks) {
     typename operand_x::packet px[Tuning::chunks];
     typename operand_y::packet py[Tuning::chunks];
 #pragma unroll
@@ -130,20 +130,23 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         mine[(8 * group + i % 2) * Tuning::pitch + 16 * strip + i / 2 * 8] = sum[strip][group][i];
-  if (blocks == 1) __syncthreads();
+  if (log2_blocks == 0) __syncthreads();
 
   const auto add_up = [&](const auto& shared_of) {
     const int rows_x = int(min(v.x.rows - first_x, std::int64_t{Tuning::tile_x}));
     const int rows_y = int(min(v.y.rows - first_y, std::int64_t{Tuning::tile_y}));
-    const int fast = v.x_is_a ? rows_y : rows_x;  // neighbouring threads, neighbours in C
-    for (int i = rank * Tuning::threads + int(threadIdx.x); i < rows_x * rows_y;
-         i += blocks * Tuning::threads) {
-      const int at_x = v.x_is_a ? i / fast : i % fast, at_y = v.x_is_a ? i % fast : i / fast;
+    // Neighbouring threads write neighbours in C.
+    const int count = v.x_is_a ? rows_x * Tuning::tile_y : rows_y * Tuning::tile_x;
+    for (int i = rank * Tuning::threads + int(threadIdx.x); i < count;
+         i += Tuning::threads << log2_blocks) {
+      const int at_x = v.x_is_a ? i / Tuning::tile_y : i % Tuning::tile_x;
+      const int at_y = v.x_is_a ? i % Tuning::tile_y : i / Tuning::tile_x;
+      if (at_x >= rows_x || at_y >= rows_y) continue;
       const int place = operand_y::place_of(at_y) * Tuning::pitch +
                         at_x / Tuning::warp_x * Tuning::warp_x +
                         operand_x::place_of(at_x % Tuning::warp_x);
       std::conditional_t<std::is_integral_v<scalar>, unsigned, scalar> total = 0;
-      for (int block = 0; block < blocks; ++block) {
+      for (int block = 0; block < 1 << log2_blocks; ++block) {
         const scalar* const sums = shared_of(block) + place;
 #pragma unroll
         for (int s = 0; s < Tuning::slices; ++s) total += sums[s * part];
@@ -153,7 +156,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
     }
   };
 #if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
-  if (blocks > 1) {
+  if (log2_blocks > 0) {
     const auto cluster = cooperative_groups::this_cluster();
     cluster.sync();
     add_up([&](int block) { return cluster.map_shared_rank(shared, block); });
@@ -166,20 +169,20 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
 
 namespace detail {
 
-/// Launches the direct kernel for one tuning, `blocks` blocks for each tile.
+/// Launches the direct kernel for one tuning, clusters of 2^log2_blocks blocks for each tile.
 template <class Tuning, direct_layout LayoutX, direct_layout LayoutY, class Problem>
 cudaError_t launch_direct(const Problem& p, const direct_view<typename Problem::input>& v,
-                          int blocks, cudaStream_t stream) {
-  const dim3 grid(unsigned(ceil_div<std::int64_t>(v.x.rows, Tuning::tile_x) * blocks),
+                          int log2_blocks, cudaStream_t stream) {
+  const dim3 grid(unsigned(ceil_div<std::int64_t>(v.x.rows, Tuning::tile_x) << log2_blocks),
                   unsigned(ceil_div<std::int64_t>(v.y.rows, Tuning::tile_y)), unsigned(p.batch));
   return warpladder::launch_kernel(direct_kernel<Tuning, LayoutX, LayoutY, Problem>,
                                    {.grid = grid,
                                     .block = dim3(Tuning::threads),
                                     .shared_bytes = Tuning::shared_bytes,
                                     .stream = stream,
-                                    .cluster = unsigned(blocks),
+                                    .cluster = 1u << log2_blocks,
                                     .overlaps_kernel_before = true},
-                                   p, v, blocks);
+                                   p, v, log2_blocks);
 }
 
 }  // namespace detail
@@ -245,10 +248,10 @@ struct skinny {
   template <class Tuning, class Problem>
   static cudaError_t start(const Problem& p, const view_of<Problem>& v, cudaStream_t stream) {
     using enum detail::direct_layout;
-    if (v.layout_x == across) return detail::launch_direct<Tuning, across, along>(p, v, 1, stream);
-    if (v.layout_y == along) return detail::launch_direct<Tuning, along, along>(p, v, 1, stream);
+    if (v.layout_x == across) return detail::launch_direct<Tuning, across, along>(p, v, 0, stream);
+    if (v.layout_y == along) return detail::launch_direct<Tuning, along, along>(p, v, 0, stream);
     if constexpr (Tuning::groups * sizeof(typename Problem::input) >= 2)
-      return detail::launch_direct<Tuning, along, across>(p, v, 1, stream);
+      return detail::launch_direct<Tuning, along, across>(p, v, 0, stream);
     return cudaErrorInvalidValue;
   }
 };

@@ -52,9 +52,9 @@ struct small {
     return launch_tuned<direct_tuning<2, 4, 2, 2, 4, 2>>(p, stream);
   }
 
-  /// Any layout with the tiles of `Tuning`; `blocks` of a cluster slice k.
+  /// Any layout with the tiles of `Tuning`; clusters of 2^log2_blocks blocks slice k.
   template <class Tuning, class Problem>
-  static cudaError_t launch_tuned(const Problem& p, cudaStream_t stream, int blocks = 1) {
+  static cudaError_t launch_tuned(const Problem& p, cudaStream_t stream, int log2_blocks = 0) {
     using enum detail::direct_layout;
     // B is the 16-row operand, unless A alone lies across.
     const direct_view<typename Problem::input> v(
@@ -62,14 +62,14 @@ struct small {
     const auto x = v.x.layout(p.depth(), 2 * Tuning::strips, p.batch);
     const auto y = v.y.layout(p.depth(), Tuning::groups, p.batch);
     if (x == along && y == along)
-      return detail::launch_direct<Tuning, along, along>(p, v, blocks, stream);
+      return detail::launch_direct<Tuning, along, along>(p, v, log2_blocks, stream);
     if (x == across && y == along)
-      return detail::launch_direct<Tuning, across, along>(p, v, blocks, stream);
+      return detail::launch_direct<Tuning, across, along>(p, v, log2_blocks, stream);
     if constexpr (Tuning::groups * sizeof(typename Problem::input) >= 2) {
       if (x == across && y == across)
-        return detail::launch_direct<Tuning, across, across>(p, v, blocks, stream);
+        return detail::launch_direct<Tuning, across, across>(p, v, log2_blocks, stream);
     }
-    return detail::launch_direct<direct_tuning<1, 2, 1, 1, 4, 2>, anyhow, anyhow>(p, v, 1, stream);
+    return detail::launch_direct<direct_tuning<1, 2, 1, 1, 4, 2>, anyhow, anyhow>(p, v, 0, stream);
   }
 };
 
