@@ -10,6 +10,9 @@
 #endif
 #include <warpladder/gemm_tc/02_mma_sync.cuh>
 #include <warpladder/gemm_tc/03_swizzled.cuh>
+#include <warpladder/gemm_tc/04_cp_async.cuh>
+#include <warpladder/gemm_tc/13_skinny.cuh>
+#include <warpladder/gemm_tc/14_small.cuh>
 
 namespace warpladder::gemm_tc {
 
@@ -19,7 +22,10 @@ using ladder = rung_list<
     cublaslt,
 #endif
     mma_sync,
-    swizzled>;
+    swizzled,
+    cp_async,
+    skinny,
+    small>;
 // clang-format on
 
 }  // namespace warpladder::gemm_tc
