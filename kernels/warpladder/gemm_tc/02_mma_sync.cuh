@@ -19,7 +19,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <type_traits>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/math.hpp>
@@ -27,6 +26,7 @@
 #include <warpladder/core/shared_memory.cuh>
 #include <warpladder/gemm_tc/detail/finish_rows.cuh>
 #include <warpladder/gemm_tc/detail/operand_tile.cuh>
+#include <warpladder/gemm_tc/detail/tile_grid.cuh>
 #include <warpladder/gemm_tc/problem.hpp>
 
 namespace warpladder::gemm_tc {
@@ -138,35 +138,13 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
 
 namespace detail {
 
-/// Calls launch<AAlongK, BAlongK>() for the problem's transposes.
-template <class Problem, class Launch>
-cudaError_t with_contiguity(const Problem& p, const Launch& launch) {
-  const bool a_along_k = p.trans_a == transpose::no, b_along_k = p.trans_b == transpose::yes;
-  if (a_along_k && b_along_k) return launch.template operator()<true, true>();
-  if (a_along_k) return launch.template operator()<true, false>();
-  if (b_along_k) return launch.template operator()<false, true>();
-  return launch.template operator()<false, false>();
-}
-
-/// As many blocks as a grid's x and z take?
-template <class Tuning, class Problem>
-support fits_grid(const Problem& p) {
-  if (ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n) >
-      std::numeric_limits<std::int32_t>::max())
-    return {"tiles of C exceed grid.x"};
-  if (p.batch > 65535) return {"batch exceeds grid.z"};
-  return {};
-}
-
 template <class Tuning, class Problem>
 cudaError_t launch_mma_sync(const Problem& p, cudaStream_t stream) {
   if (p.is_empty()) return cudaSuccess;
-  const auto blocks =
-      ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
   return with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
     return warpladder::launch_kernel(
         mma_sync_kernel<Problem, Tuning, AAlongK, BAlongK>,
-        {.grid = dim3(unsigned(blocks), 1, unsigned(p.batch)),
+        {.grid = tile_grid<Tuning>(p),
          .block = dim3(Tuning::threads),
          .shared_bytes = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>::shared_bytes,
          .stream = stream},

@@ -215,14 +215,12 @@ struct cp_async {
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
-    const auto blocks =
-        ceil_div<std::int64_t>(p.m, tuning::block_m) * ceil_div<std::int64_t>(p.n, tuning::block_n);
     return detail::with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
       using tiles = mma_sync_tiles<Problem, tuning, AAlongK, BAlongK>;
       constexpr int shared_bytes =
           std::max(tiles::shared_bytes, tuning::stages * (tiles::a::bytes + tiles::b::bytes));
       return warpladder::launch_kernel(cp_async_kernel<Problem, tuning, AAlongK, BAlongK>,
-                                       {.grid = dim3(unsigned(blocks), 1, unsigned(p.batch)),
+                                       {.grid = detail::tile_grid<tuning>(p),
                                         .block = dim3(tuning::threads),
                                         .shared_bytes = shared_bytes,
                                         .stream = stream},
