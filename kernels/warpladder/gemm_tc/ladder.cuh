@@ -8,6 +8,7 @@
 #ifndef WARPLADDER_HOST_EXECUTOR
 #include <warpladder/gemm_tc/00_cublaslt.cuh>
 #endif
+#include <warpladder/gemm_tc/01_wmma.cuh>
 #include <warpladder/gemm_tc/02_mma_sync.cuh>
 #include <warpladder/gemm_tc/03_swizzled.cuh>
 #include <warpladder/gemm_tc/04_cp_async.cuh>
@@ -21,6 +22,7 @@ using ladder = rung_list<
 #ifndef WARPLADDER_HOST_EXECUTOR
     cublaslt,
 #endif
+    wmma,
     mma_sync,
     swizzled,
     cp_async,
