@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How exact a float32 product is, by the ways there are to compute it, against float64; and whether
-// equal inputs give equal bits. Answers A1b in docs/faq.md.
+// equal inputs give equal bits. Answers A1b in docs/faq.md. Types with a range smaller than that of
+// the inputs, e4m3 and int8, get a scale per matrix: its largest magnitude becomes the type's.
 //
 // The error of an element is judged relative to (|A| |B|) there, the scale at which rounding errors
 // arise: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.5. A sum of k
 // products in float32, in any order, errs by at most gamma_k |A| |B|, gamma_k = k u / (1 - k u),
 // u = 2^-24.
 
+#include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
@@ -18,6 +20,7 @@
 #include <functional>
 #include <gemm.hpp>
 #include <gemm_accuracy_kernels.hpp>
+#include <gemm_tc.hpp>
 #include <harness/random.hpp>
 #include <memory>
 #include <optional>
@@ -54,6 +57,15 @@ struct operands {
   wl::device_buffer<T> a, b;
 };
 
+/// Both operands divided by their scales and rounded. B is n x k: 8-bit types want it so.
+template <class T>
+struct scaled_operands : operands<T> {
+  using operands<T>::operands;
+  float scale_of_a = 1, scale_of_b = 1;
+  wl::device_buffer<float> scales{2};  // of A and B: cublasLt reads them from the device
+  float scale() const { return scale_of_a * scale_of_b; }
+};
+
 /// The operands as given and rounded to, or split into, the narrower formats.
 struct inputs {
   explicit inputs(int depth) : k(depth) {}
@@ -61,7 +73,35 @@ struct inputs {
   operands<float> given{k}, tf32_high{k}, tf32_low{k};
   operands<__nv_bfloat16> bf16_high{k}, bf16_low{k};
   operands<__half> fp16{k};
+  scaled_operands<__nv_fp8_e4m3> e4m3{k};
+  scaled_operands<std::int8_t> int8{k};
 };
+
+float largest_magnitude(const wl::device_buffer<float>& x, wl::stream_view stream) {
+  std::vector<float> on_host(x.size());
+  wl::copy_async<float>(on_host, x.view(), stream);
+  stream.synchronize();
+  float largest = 0;
+  for (const float one : on_host) largest = std::max(largest, std::fabs(one));
+  return largest;
+}
+
+/// `top`: the largest magnitude of T.
+template <class T>
+void quantise_operands(const operands<float>& given, int k, float top, scaled_operands<T>& out,
+                       wl::stream_view stream) {
+  const wl::device_buffer<float> b_by_columns(given.b.size());
+  WARPLADDER_TRY(wl::bench::transpose(given.b.data(), k, n, b_by_columns.data(), stream));
+  out.scale_of_a = largest_magnitude(given.a, stream) / top;
+  out.scale_of_b = largest_magnitude(given.b, stream) / top;
+  WARPLADDER_TRY(
+      wl::bench::quantise(given.a.data(), given.a.size(), out.scale_of_a, out.a.data(), stream));
+  WARPLADDER_TRY(wl::bench::quantise(b_by_columns.data(), b_by_columns.size(), out.scale_of_b,
+                                     out.b.data(), stream));
+  const float scales[] = {out.scale_of_a, out.scale_of_b};
+  wl::copy_async<float>(out.scales.view(), scales, stream);
+  stream.synchronize();
+}
 
 template <class T>
 void split_operands(const operands<float>& given, operands<T>& high, operands<T>* low,
@@ -93,6 +133,8 @@ std::unique_ptr<inputs> make_inputs(int k, bool scaled, wl::stream_view stream) 
   split_operands(made->given, made->tf32_high, &made->tf32_low, stream);
   split_operands(made->given, made->bf16_high, &made->bf16_low, stream);
   split_operands<__half>(made->given, made->fp16, nullptr, stream);
+  quantise_operands(made->given, k, 448, made->e4m3, stream);
+  quantise_operands(made->given, k, 127, made->int8, stream);
   stream.synchronize();
   return made;
 }
@@ -139,6 +181,56 @@ class vendor {
                         a.data(), type, k, &beta, c, CUDA_R_32F, n, compute, CUBLAS_GEMM_DEFAULT);
   }
 
+  /// C = A B in half, sums too.
+  cublasStatus_t half_sums(const operands<__half>& x, int k, __half* c, cudaStream_t stream) const {
+    try_cublas(cublasSetStream(handle_, stream), "cublasSetStream");
+    const __half one(1.0f), zero(0.0f);
+    return cublasGemmEx(handle_, CUBLAS_OP_N, CUBLAS_OP_N, n, m, k, &one, x.b.data(), CUDA_R_16F, n,
+                        x.a.data(), CUDA_R_16F, k, &zero, c, CUDA_R_16F, n, CUBLAS_COMPUTE_16F,
+                        CUBLAS_GEMM_DEFAULT);
+  }
+
+  /// C = A B^T in int32, exact.
+  cublasStatus_t int8(const operands<std::int8_t>& x, int k, std::int32_t* c,
+                      cudaStream_t stream) const {
+    try_cublas(cublasSetStream(handle_, stream), "cublasSetStream");
+    const std::int32_t one = 1, zero = 0;
+    return cublasGemmEx(handle_, CUBLAS_OP_T, CUBLAS_OP_N, n, m, k, &one, x.b.data(), CUDA_R_8I, k,
+                        x.a.data(), CUDA_R_8I, k, &zero, c, CUDA_R_32I, n, CUBLAS_COMPUTE_32I,
+                        CUBLAS_GEMM_DEFAULT);
+  }
+
+  /// C = A B^T of e4m3 with both scales; `fast`: sums of fewer bits are allowed.
+  cublasStatus_t e4m3(const scaled_operands<__nv_fp8_e4m3>& x, int k, bool fast, float* c,
+                      cudaStream_t stream) const {
+    cublasLtMatmulDescOpaque_t what;
+    cublasLtMatrixLayoutOpaque_t first, second, result;
+    cublasLtMatmulPreferenceOpaque_t preference;
+    const auto set = [&](cublasLtMatmulDescAttributes_t attribute, auto value) {
+      try_cublas(cublasLtMatmulDescSetAttribute(&what, attribute, &value, sizeof value),
+                 "cublasLtMatmulDescSetAttribute");
+    };
+    try_cublas(cublasLtMatmulDescInit(&what, CUBLAS_COMPUTE_32F, CUDA_R_32F), "MatmulDescInit");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    set(CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, static_cast<const void*>(x.scales.data() + 1));
+    set(CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, static_cast<const void*>(x.scales.data()));
+    set(CUBLASLT_MATMUL_DESC_FAST_ACCUM, std::int8_t{fast});
+    try_cublas(cublasLtMatrixLayoutInit(&first, CUDA_R_8F_E4M3, k, n, k), "MatrixLayoutInit");
+    try_cublas(cublasLtMatrixLayoutInit(&second, CUDA_R_8F_E4M3, k, m, k), "MatrixLayoutInit");
+    try_cublas(cublasLtMatrixLayoutInit(&result, CUDA_R_32F, n, m, n), "MatrixLayoutInit");
+    try_cublas(cublasLtMatmulPreferenceInit(&preference), "MatmulPreferenceInit");
+    const auto handle = reinterpret_cast<cublasLtHandle_t>(handle_);  // any handle is one of Lt
+    cublasLtMatmulHeuristicResult_t found;
+    int count = 0;
+    if (const auto status = cublasLtMatmulAlgoGetHeuristic(handle, &what, &first, &second, &result,
+                                                           &result, &preference, 1, &found, &count);
+        status != CUBLAS_STATUS_SUCCESS)
+      return status;
+    const float one = 1, zero = 0;
+    return cublasLtMatmul(handle, &what, &one, x.b.data(), &first, x.a.data(), &second, &zero, c,
+                          &result, c, &result, &found.algo, nullptr, 0, stream);
+  }
+
   /// Three products of the halves of split operands, the small ones first; low * low is left out.
   template <class T>
   cublasStatus_t three_products(const operands<T>& high, const operands<T>& low, int k,
@@ -169,8 +261,62 @@ wl::gemm::problem<float> front_door_problem(const inputs& x, float* c) {
   return p;
 }
 
-std::vector<method> all_methods(const vendor& cublas,
-                                const std::vector<wl::device_buffer<std::byte>>& scratch) {
+/// What one stream needs beside the product: scratch, and C in another type than float.
+struct lane_memory {
+  wl::device_buffer<std::byte> scratch;
+  wl::device_buffer<__half> half{std::size_t(m) * n};
+  wl::device_buffer<std::int32_t> int32{std::size_t(m) * n};
+};
+
+/// Lets `launch` fill C of another type, all ones before, and widens it.
+template <class Narrow, class Launch>
+cublasStatus_t widened(const wl::device_buffer<Narrow>& narrow, float scale, float* c,
+                       cudaStream_t to, Launch launch) {
+  WARPLADDER_TRY(cudaMemsetAsync(narrow.data(), 0xff, narrow.size_bytes(), to));
+  const cublasStatus_t status = launch(narrow.data());
+  WARPLADDER_TRY(wl::bench::widen(narrow.data(), narrow.size(), scale, c, to));
+  return status;
+}
+
+/// The front door for tensor cores, if it is there.
+template <class In, class Out>
+const wl::rung_entry<wl::gemm_tc::problem<In, Out>>* tensor_front_door() {
+  const auto ladder = wl::tables::gemm_tc<In, Out>();
+  const auto found = std::find_if(ladder.begin(), ladder.end(),
+                                  [](const auto& rung) { return rung.info.name == "tuned"; });
+  return found != ladder.end() ? &*found : nullptr;
+}
+
+template <class In, class Out>
+wl::gemm_tc::problem<In, Out> tensor_problem(const operands<In>& x, int k, Out* c) {
+  wl::gemm_tc::problem<In, Out> p;
+  p.m = m, p.n = n, p.k = k;
+  p.a = x.a.data(), p.lda = k;
+  p.b = x.b.data(), p.ldb = n;
+  p.c = c, p.ldc = n;
+  if (sizeof(In) == 1) p.trans_b = wl::gemm_tc::transpose::yes, p.ldb = k;
+  return p;
+}
+
+template <class In, class Out>
+std::size_t tensor_scratch_bytes(const operands<In>& x, int k) {
+  const auto* const rung = tensor_front_door<In, Out>();
+  return rung != nullptr ? rung->workspace_bytes(tensor_problem<In, Out>(x, k, nullptr)) : 0;
+}
+
+/// C = alpha A B by the front door for tensor cores.
+template <class In, class Out>
+cublasStatus_t on_tensor_cores(const operands<In>& x, int k, float alpha, Out* c, cudaStream_t to,
+                               const lane_memory& own) {
+  const auto& rung = *tensor_front_door<In, Out>();
+  auto p = tensor_problem<In, Out>(x, k, c);
+  p.alpha = static_cast<typename wl::gemm_tc::problem<In, Out>::scalar>(alpha);
+  if (!rung.supports(p)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  WARPLADDER_TRY(rung.launch(p, to, {own.scratch.data(), own.scratch.size()}));
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+std::vector<method> all_methods(const vendor& cublas, const std::vector<lane_memory>& lanes) {
   constexpr auto plain = CUBLAS_COMPUTE_32F, tf32 = CUBLAS_COMPUTE_32F_FAST_TF32;
   std::vector<method> all;
   all.push_back({"cublas_fp32", "cuBLAS FP32, default math", 0,
@@ -183,7 +329,7 @@ std::vector<method> all_methods(const vendor& cublas,
                  }});
   all.push_back({"front_door", "warpladder::gemm::run", 0,
                  [&](const inputs& x, float* c, cudaStream_t to, int lane) {
-                   const auto& own = scratch[std::size_t(lane)];
+                   const auto& own = lanes[std::size_t(lane)].scratch;
                    WARPLADDER_TRY(wl::tables::gemm_run<float>(front_door_problem(x, c), to,
                                                               {own.data(), own.size()}));
                    return CUBLAS_STATUS_SUCCESS;
@@ -213,6 +359,59 @@ std::vector<method> all_methods(const vendor& cublas,
                  [&](const inputs& x, float* c, cudaStream_t to, int) {
                    return cublas.product(x.bf16_high.a, x.bf16_high.b, x.k, plain, 0, c, to);
                  }});
+  all.push_back({"cublas_fp16_sums", "FP16 inputs, FP16 sums", 0,
+                 [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                   return widened(lanes[std::size_t(lane)].half, 1, c, to, [&](__half* half) {
+                     return cublas.half_sums(x.fp16, x.k, half, to);
+                   });
+                 }});
+  all.push_back({"cublas_e4m3", "E4M3 inputs, scaled, FP32 sums", 89,
+                 [&](const inputs& x, float* c, cudaStream_t to, int) {
+                   return cublas.e4m3(x.e4m3, x.k, false, c, to);
+                 }});
+  all.push_back({"cublas_e4m3_fast", "E4M3 inputs, scaled, fast sums", 89,
+                 [&](const inputs& x, float* c, cudaStream_t to, int) {
+                   return cublas.e4m3(x.e4m3, x.k, true, c, to);
+                 }});
+  all.push_back({"cublas_int8", "INT8 inputs, scaled, INT32 sums", 75,
+                 [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                   return widened(
+                       lanes[std::size_t(lane)].int32, x.int8.scale(), c, to,
+                       [&](std::int32_t* sums) { return cublas.int8(x.int8, x.k, sums, to); });
+                 }});
+
+  // Ours on tensor cores, as far as they are there.
+  if (const auto* const door = tensor_front_door<float, float>()) {
+    all.push_back({"tc_tf32", "warpladder::gemm_tc::run, TF32", door->info.min_compute_capability,
+                   [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                     return on_tensor_cores(x.given, x.k, 1, c, to, lanes[std::size_t(lane)]);
+                   }});
+    all.push_back({"tc_bf16", "warpladder::gemm_tc::run, BF16", door->info.min_compute_capability,
+                   [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                     return on_tensor_cores(x.bf16_high, x.k, 1, c, to, lanes[std::size_t(lane)]);
+                   }});
+    all.push_back({"tc_fp16", "warpladder::gemm_tc::run, FP16, also of C",
+                   door->info.min_compute_capability,
+                   [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                     const auto& own = lanes[std::size_t(lane)];
+                     return widened(own.half, 1, c, to, [&](__half* half) {
+                       return on_tensor_cores(x.fp16, x.k, 1, half, to, own);
+                     });
+                   }});
+    all.push_back({"tc_e4m3", "warpladder::gemm_tc::run, E4M3", 90,
+                   [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                     return on_tensor_cores<__nv_fp8_e4m3, float>(x.e4m3, x.k, x.e4m3.scale(), c,
+                                                                  to, lanes[std::size_t(lane)]);
+                   }});
+    all.push_back({"tc_int8", "warpladder::gemm_tc::run, INT8", door->info.min_compute_capability,
+                   [&](const inputs& x, float* c, cudaStream_t to, int lane) {
+                     const auto& own = lanes[std::size_t(lane)];
+                     return widened(own.int32, x.int8.scale(), c, to, [&](std::int32_t* sums) {
+                       return on_tensor_cores<std::int8_t, std::int32_t>(x.int8, x.k, 1, sums, to,
+                                                                         own);
+                     });
+                   }});
+  }
   return all;
 }
 
@@ -321,8 +520,8 @@ ordered_json measure() {
   WARPLADDER_TRY(wl::query_device(device));
   const wl::stream first, second;
   const vendor cublas;
-  std::vector<wl::device_buffer<std::byte>> scratch(2);  // one per stream
-  const std::vector<method> methods = all_methods(cublas, scratch);
+  std::vector<lane_memory> lanes(2);  // one per stream
+  const std::vector<method> methods = all_methods(cublas, lanes);
 
   ordered_json errors = ordered_json::array(), reproducibility = ordered_json::array();
   for (const bool scaled : {false, true}) {
@@ -330,12 +529,16 @@ ordered_json measure() {
       const char* const kind = scaled ? "scaled" : "uniform";
       const std::unique_ptr<inputs> x = make_inputs(k, scaled, first);
       const reference exact(*x, first);
-      for (auto& own : scratch) {
-        own = wl::device_buffer<std::byte>(
-            wl::tables::gemm_workspace_bytes<float>(front_door_problem(*x, nullptr)));
-      }
+      const std::size_t bytes =
+          std::max({wl::tables::gemm_workspace_bytes<float>(front_door_problem(*x, nullptr)),
+                    tensor_scratch_bytes<float, float>(x->given, k),
+                    tensor_scratch_bytes<__nv_bfloat16, float>(x->bf16_high, k),
+                    tensor_scratch_bytes<__half, __half>(x->fp16, k),
+                    tensor_scratch_bytes<__nv_fp8_e4m3, float>(x->e4m3, k),
+                    tensor_scratch_bytes<std::int8_t, std::int32_t>(x->int8, k)});
+      for (auto& own : lanes) own.scratch = wl::device_buffer<std::byte>(bytes);
 
-      fmt::print("\n{} inputs, {} x {} x {}: error / |A||B|\n{:<28} {:>12} {:>12} {:>12} {:>12}\n",
+      fmt::print("\n{} inputs, {} x {} x {}: error / |A||B|\n{:<40} {:>12} {:>12} {:>12} {:>12}\n",
                  kind, m, n, k, "", "max, in u", "median, in u", "max / gamma", "normwise");
       result float32;  // of cuBLAS
       for (const method& how : methods) {
@@ -369,17 +572,17 @@ ordered_json measure() {
                                        {"two_streams_equal", all_equal(*in_two, got)}});
           }
         }
-        fmt::print("{:<28} {}\n", how.label, text_of(row));
+        fmt::print("{:<40} {}\n", how.label, text_of(row));
         errors.push_back(row);
       }
     }
   }
 
-  fmt::print("\nequal bits in {} runs per stream, uniform inputs\n{:<28} {:>8} {:>12} {:>12}\n",
+  fmt::print("\nequal bits in {} runs per stream, uniform inputs\n{:<40} {:>8} {:>12} {:>12}\n",
              repeats, "", "k", "one stream", "two streams");
   for (const ordered_json& row : reproducibility) {
     const auto yes_or_no = [&](const char* key) { return row[key].get<bool>() ? "yes" : "NO"; };
-    fmt::print("{:<28} {:>8} {:>12} {:>12}\n", row["label"].get<std::string>(), row["k"].get<int>(),
+    fmt::print("{:<40} {:>8} {:>12} {:>12}\n", row["label"].get<std::string>(), row["k"].get<int>(),
                yes_or_no("one_stream_equal"), yes_or_no("two_streams_equal"));
   }
   return {{"context", wl::bench::describe_study()},

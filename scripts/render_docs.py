@@ -59,7 +59,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   schedule/run POLICY alone|noise, schedule/host, schedule/twice, schedule/replays,
   schedule/predictions, schedule/answer          what schedule_study has measured
   gemm_tc_shapes/alignment widths|depths, gemm_tc_shapes/depths, gemm_tc_shapes/waves,
-  gemm_tc_shapes/tokens, gemm_tc_shapes/types, gemm_tc_shapes/answer, gemm_tc_shapes/heuristics
+  gemm_tc_shapes/tokens, gemm_tc_shapes/small, gemm_tc_shapes/types, gemm_tc_shapes/answer,
+  gemm_tc_shapes/heuristics
                                                              what gemm_tc_shapes has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
   launch_shapes/answer, launch_shapes/registers, launch_shapes/shared

@@ -178,7 +178,8 @@ def accuracy_answer(page):
                  if row["inputs"] == "uniform" and row["k"] == k and "max_in_u" in row}
         named = [(name, found[key]) for key, name in (
             ("cublas_fp32", "FP32"), ("tf32x3", "3xTF32"), ("cublas_tf32", "TF32"),
-            ("cublas_fp16", "FP16"), ("cublas_bf16", "BF16")) if key in found]
+            ("cublas_fp16", "FP16"), ("cublas_bf16", "BF16"), ("cublas_int8", "INT8"),
+            ("cublas_e4m3", "E4M3")) if key in found]
         worst = [f"{name} {small_number(row['max_in_u'])} u" for name, row in named]
         equal = all(row["one_stream_equal"] for row in gpu.accuracy["reproducibility"]
                     if row["method"] == "cublas_fp32")

@@ -131,18 +131,20 @@ def accuracy_data(gpu, rungs):
 
 
 def draw_accuracy(pyplot, data):
-    figure, both = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True)
-    titles = {"uniform": "uniform in [-1, 1]", "scaled": "rows and columns scaled by 2^-20 … 2^20"}
     labels = list(dict.fromkeys(label for _, label, _, _ in data["errors"]))
+    height = 3.7 + 0.05 * len(labels)
+    figure, both = pyplot.subplots(1, 2, figsize=(9, height), sharey=True)
+    titles = {"uniform": "uniform in [-1, 1]", "scaled": "rows and columns scaled by 2^-20 … 2^20"}
     for axes, inputs in zip(both, titles):
         for index, label in enumerate(labels):
             points = [(k, error) for kind, name, k, error in data["errors"]
                       if kind == inputs and name == label]
             if points:
-                axes.plot(*zip(*points), marker="o", markersize=4, color=f"C{index}", label=label)
+                axes.plot(*zip(*points), marker="o", markersize=4, color=f"C{index % 10}",
+                          linestyle=("-", "--")[index // 10], label=label)
         depths = sorted({k for _, _, k, _ in data["errors"]})
         bound = [k / (1 - k * 2**-24) for k in depths]
-        axes.plot(depths, bound, color="#222222", linestyle="--", linewidth=1,
+        axes.plot(depths, bound, color="#222222", linestyle=":", linewidth=1,
                   label="bound of FP32, gamma_K")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
@@ -153,7 +155,7 @@ def draw_accuracy(pyplot, data):
     both[0].set_ylabel("largest error / |A||B|, in u = 2^-24")
     figure.legend(*both[0].get_legend_handles_labels(), loc="lower center", ncol=4, fontsize=7,
                   frameon=False)
-    figure.subplots_adjust(bottom=0.3)
+    figure.subplots_adjust(bottom=(0.75 + 0.045 * len(labels)) / height)
     figure.suptitle(data["gpu"], fontsize=10)
     return figure
 
