@@ -49,20 +49,6 @@ competitor<Problem> from_rung(const wl::rung_entry<Problem>& rung) {
           rung.launch};
 }
 
-/// The packed problem of this shape, without memory.
-template <class Problem>
-Problem packed(const gemm_tc_shape& shape) {
-  Problem p;
-  p.m = shape.m, p.n = shape.n, p.k = shape.k, p.batch = shape.batch;
-  p.trans_a = wl::gemm_tc::transpose{shape.trans_a};
-  p.trans_b = wl::gemm_tc::transpose{shape.trans_b};
-  p.lda = shape.trans_a ? shape.m : shape.k;
-  p.ldb = shape.trans_b ? shape.k : shape.n;
-  p.ldc = shape.n;
-  p.stride_a = shape.m * shape.k, p.stride_b = shape.k * shape.n, p.stride_c = shape.m * shape.n;
-  return p;
-}
-
 /// A and B read once, C written once: what any algorithm must move at beta = 0.
 template <class Problem>
 double bytes_of(const gemm_tc_shape& shape) {
@@ -79,7 +65,7 @@ class operands {
 
  public:
   operands(const gemm_tc_shape& shape, std::size_t copies) {
-    Problem p = packed<Problem>(shape);
+    Problem p = wl::bench::packed_gemm_tc<Problem>(shape);
     const auto lines = [&](std::int64_t stride, std::size_t bytes) {
       return wl::round_up<std::size_t>(std::size_t(stride * p.batch) * bytes, 256);
     };
@@ -279,7 +265,7 @@ class gemm_tc_topic {
     if (!wanted_.wants_rung(who.name)) return;
     const gemm_tc_shape shape =
         wl::bench::parse_gemm_tc_shape(size, sizeof(typename Problem::input) != 2);
-    const auto p = packed<Problem>(shape);
+    const auto p = wl::bench::packed_gemm_tc<Problem>(shape);
     std::string why_not(supports(p).why_not);
     if (min_compute_capability > device_.compute_capability)
       why_not = fmt::format("needs compute capability {}", min_compute_capability);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <gemm_shape.hpp>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <warpladder/gemm_tc/problem.hpp>
 
 namespace warpladder::bench {
 
@@ -41,6 +43,20 @@ inline gemm_tc_shape parse_gemm_tc_shape(std::string_view text, bool nt) {
   }
   static_cast<gemm_shape&>(shape) = parse_gemm_shape(text.substr(0, colon));
   return shape;
+}
+
+/// The problem of this shape without gaps, and without memory.
+template <class Problem>
+Problem packed_gemm_tc(const gemm_tc_shape& shape) {
+  Problem p;
+  p.m = shape.m, p.n = shape.n, p.k = shape.k, p.batch = shape.batch;
+  p.trans_a = gemm_tc::transpose{shape.trans_a};
+  p.trans_b = gemm_tc::transpose{shape.trans_b};
+  p.lda = shape.trans_a ? shape.m : shape.k;
+  p.ldb = shape.trans_b ? shape.k : shape.n;
+  p.ldc = shape.n;
+  p.stride_a = shape.m * shape.k, p.stride_b = shape.k * shape.n, p.stride_c = shape.m * shape.n;
+  return p;
 }
 
 }  // namespace warpladder::bench

@@ -39,6 +39,7 @@ struct runnable_rung {
 std::vector<runnable_rung> all_rungs();
 
 void add_gemm_rungs(std::vector<runnable_rung>& to);
+void add_gemm_tc_rungs(std::vector<runnable_rung>& to);
 void add_grid_sync_rungs(std::vector<runnable_rung>& to);
 void add_memory_rungs(std::vector<runnable_rung>& to);
 void add_pipeline_rungs(std::vector<runnable_rung>& to);

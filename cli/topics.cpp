@@ -11,6 +11,7 @@
 namespace warpladder::cli {
 
 topic gemm_topic();
+topic gemm_tc_topic();
 topic grid_sync_topic();
 topic memory_topic();
 topic pipeline_topic();
@@ -21,9 +22,9 @@ topic solver_topic();
 topic transfer_topic();
 
 const std::vector<topic>& topics() {
-  static const std::vector<topic> all{gemm_topic(),     grid_sync_topic(), memory_topic(),
-                                      pipeline_topic(), reduce_topic(),    scan_topic(),
-                                      rowwise_topic(),  solver_topic(),    transfer_topic()};
+  static const std::vector<topic> all{
+      gemm_topic(),   gemm_tc_topic(), grid_sync_topic(), memory_topic(), pipeline_topic(),
+      reduce_topic(), scan_topic(),    rowwise_topic(),   solver_topic(), transfer_topic()};
   return all;
 }
 
