@@ -8,6 +8,7 @@ Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>
                                     grid_sync_study.json, launch_shapes.json, pipeline_study.json,
                                     pipeline_run_study.json, transfer_study.json, schedule_study.json,
                                     gemm_tc_shapes.json
+       benchmarks/results/<gpu>/gemm_tc_limits.json                   of scripts/measure_limits
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
        tests/counter_deviations.json, tests/mutants/score.json        (scripts/mutants --json)
@@ -58,6 +59,7 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   schedule/tasks, schedule/costs, schedule/jitter, schedule/policies TASK,
   schedule/run POLICY alone|noise, schedule/host, schedule/twice, schedule/replays,
   schedule/predictions, schedule/answer          what schedule_study has measured
+  gemm_tc/limits RUNG, gemm_tc/limits_table                  what measure_limits found
   gemm_tc_shapes/alignment widths|depths, gemm_tc_shapes/depths, gemm_tc_shapes/waves,
   gemm_tc_shapes/tokens, gemm_tc_shapes/small, gemm_tc_shapes/types, gemm_tc_shapes/answer,
   gemm_tc_shapes/heuristics
@@ -91,8 +93,8 @@ import pathlib
 import re
 import sys
 
-from render import (arrays, counters, gemm_studies, gemm_tc_shapes, grid_sync,  # noqa: F401
-                    ladders, launch_overheads, launch_shapes, memory_study, pipeline,
+from render import (arrays, counters, gemm_studies, gemm_tc_limits, gemm_tc_shapes,  # noqa: F401
+                    grid_sync, ladders, launch_overheads, launch_shapes, memory_study, pipeline,
                     pipeline_run, schedule, solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
