@@ -16,7 +16,7 @@ Writes what stands between `<!-- generated: NAME ... -->` and `<!-- end -->` in 
 CONTRIBUTING.md, docs/*.md and docs/zh/*.md, and the plots docs/img/<gpu>/*.svg. Without a result
 the text is "not measured yet".
 
-The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwise:
+The names, with their arguments; a TOPIC is gemm, gemm_tc, memory, reduce, scan or rowwise:
   TOPIC/ladder SHAPE[/MODE] STEPS   a row per rung; STEPS like 00-12,18,run
   TOPIC/rung RUNG [SHAPE[/MODE]...] a row per shape; without shapes the usual ones that were
                                     measured, such as 1024, 2048, 4096 and 8192
@@ -60,6 +60,8 @@ The names, with their arguments; a TOPIC is gemm, memory, reduce, scan or rowwis
   schedule/run POLICY alone|noise, schedule/host, schedule/twice, schedule/replays,
   schedule/predictions, schedule/answer          what schedule_study has measured
   gemm_tc/limits RUNG, gemm_tc/limits_table                  what measure_limits found
+  gemm_tc/types SHAPE[/MODE] STEPS, gemm_tc/rung_types RUNG, gemm_tc/search, gemm_tc/answer,
+  gemm_tc/front_door large|transformers|small|decode         a column per type
   gemm_tc_shapes/alignment widths|depths, gemm_tc_shapes/depths, gemm_tc_shapes/waves,
   gemm_tc_shapes/tokens, gemm_tc_shapes/small, gemm_tc_shapes/types, gemm_tc_shapes/answer,
   gemm_tc_shapes/heuristics
@@ -93,9 +95,9 @@ import pathlib
 import re
 import sys
 
-from render import (arrays, counters, gemm_studies, gemm_tc_limits, gemm_tc_shapes,  # noqa: F401
-                    grid_sync, ladders, launch_overheads, launch_shapes, memory_study, pipeline,
-                    pipeline_run, schedule, solver, transfer)
+from render import (arrays, counters, gemm_studies, gemm_tc, gemm_tc_limits,  # noqa: F401
+                    gemm_tc_shapes, grid_sync, ladders, launch_overheads, launch_shapes,
+                    memory_study, pipeline, pipeline_run, schedule, solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs

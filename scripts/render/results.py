@@ -34,6 +34,11 @@ TOPICS = {
         r"\d+x\d+x\d+(xb\d+)?", "64x64x64",
         ["1024x1024x1024", "2048x2048x2048", "4096x4096x4096", "8192x8192x8192"],
         {"run": "the front door, which chooses among the rungs"}, {"": "cuBLAS"}),
+    "gemm_tc": Topic(
+        r"\d+x\d+x\d+(xb\d+)?(:[nt]{2})?", "4096x4096x4096",
+        ["1024x1024x1024", "2048x2048x2048", "4096x4096x4096", "8192x8192x8192"],
+        {"run": "the front door: any type, any legal problem"}, {"": "cublasLt"},
+        usual_type="bf16", page="gemm_tensor_cores"),
     "grid_sync": Topic(r"\d+x\d+", "132x256", [], {}, {"": "grid.sync()"}, is_latency=True,
                        usual_type="barrier"),
     "memory": Topic(

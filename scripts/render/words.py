@@ -206,6 +206,17 @@ CHINESE = {
         "{}，cublasLt 最优算法：bf16，4096 × n × 4096，n = 4096 时 {} TFLOP/s，n = 4097 时 {}，"
         "4097 但每行补齐到 16 字节时 {}。沿 m 扫描，最大的一级台阶从 {} 掉到 {} TFLOP/s（m 从 {} 到 {}）。"
         "1 个 token 用 {}，64 个用 {}。4096³ 各类型，TFLOP/s：{}。",
+    "TFLOP/s (int8: TOP/s), in brackets times the best of cublasLt.":
+        "单位 TFLOP/s（int8 为 TOP/s），括号内为相对 cublasLt 最优算法的倍数。",
+    "{}: geometric mean {}, lowest {} ({} × {} × {})": "{} 几何平均 {}，最低 {}（{} × {} × {}）",
+    "Times the best of cublasLt": "相对 cublasLt 最优算法",
+    "first / best, geometric mean": "首个 / 最优，几何平均", "at most": "最差", "shapes": "形状数",
+    "`gemm_tc::run`, in brackets times the best of cublasLt":
+        "`gemm_tc::run`，括号内为相对 cublasLt 最优算法的倍数",
+    "{}: {} at 4096³ and {} at 8192³": "{}：4096³ {}，8192³ {}",
+    "24 products of transformers": "24 个 transformer 乘法",
+    "16³ to 512³, graph replay": "16³ 到 512³，graph 重放",
+    "1 to 64 tokens, graph replay": "1 到 64 个 token，graph 重放",
     "removed": "删除", "weakened": "放宽", "redundant": "多余", "survives": "存活",
 }  # fmt: skip
 
