@@ -244,6 +244,18 @@ class gemm_tc_topic {
     for (const std::string& size : door) {
       add<problem>(of.type, 0, anything, first_heuristic<problem>(), size, {mode::stream});
     }
+    // The highest rung is what the front door launches once it has looked at the problem.
+    for (const auto& rung : wl::tables::gemm_tc<In, Out>()) {
+      if (rung.info.name != "tuned") continue;
+      competitor<problem> run = from_rung(rung);
+      run.name = "run";
+      const auto add_run = [&](const sizes& these, const std::vector<mode>& modes) {
+        for (const std::string& size : these)
+          add<problem>(of.type, rung.info.min_compute_capability, rung.supports, run, size, modes);
+      };
+      add_run(door, all_modes);
+      add_run(in_graphs, {mode::graph, mode::cold});
+    }
   }
 
   static void append(sizes& to, const sizes& more) {
@@ -352,6 +364,17 @@ void describe_vendor() {
   cublasGetProperty(MINOR_VERSION, &minor);
   cublasGetProperty(PATCH_LEVEL, &patch);
   benchmark::AddCustomContext("cublas", fmt::format("{}.{}.{}", major, minor, patch));
+  const wl::stream on;
+  const auto add_ceiling = [&]<class In>(const char* type, In) {
+    benchmark::AddCustomContext(fmt::format("ceiling_{}_tflops", type),
+                                fmt::format("{:.1f}", wl::bench::tensor_ceiling<In>(on) * 1e-12));
+  };
+  add_ceiling("bf16", __nv_bfloat16{});
+  add_ceiling("f16", __half{});
+  add_ceiling("tf32", float{});
+  add_ceiling("e4m3", __nv_fp8_e4m3{});
+  add_ceiling("e5m2", __nv_fp8_e5m2{});
+  add_ceiling("i8", std::int8_t{});
   benchmark::AddCustomContext(
       "counting_rule",
       "flops: 2 m n k batch; bytes: A and B read once, C written once; alpha = 1, beta = 0; inputs "
