@@ -84,37 +84,39 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
   const std::int64_t first_y = std::int64_t(blockIdx.y) * Tuning::tile_y, batch = blockIdx.z;
 
   scalar sum[Tuning::strips][Tuning::groups][4] = {};
-  const operand_x x(v.x, first_x + strip_x, batch);
-  const operand_y y(v.y, first_y, batch);
-  const int k_end = p.depth();
   let_next_kernel_start();
   wait_for_kernels_before();
-  constexpr int step = Tuning::chunks * operand_x::chunk;
+  if (const int k_end = p.depth(); k_end > 0) {
+    const operand_x x(v.x, first_x + strip_x, batch);
+    const operand_y y(v.y, first_y, batch);
+    constexpr int step = Tuning::chunks * operand_x::chunk;
 #pragma unroll 1
-  for (int k = (rank * Tuning::slices + slice) * step; k < k_end;
-       k += Tuning::slices * step << log2_blocks) {
-    typename operand_x::packet px[Tuning::chunks];
-    typename operand_y::packet py[Tuning::chunks];
+    for (int k = (rank * Tuning::slices + slice) * step; k < k_end;
+         k += Tuning::slices * step << log2_blocks) {
+      typename operand_x::packet px[Tuning::chunks];
+      typename operand_y::packet py[Tuning::chunks];
 #pragma unroll
-    for (int c = 0; c < Tuning::chunks; ++c) {
-      x.load(px[c], k + c * operand_x::chunk, k_end);
-      y.load(py[c], k + c * operand_x::chunk, k_end);
-    }
+      for (int c = 0; c < Tuning::chunks; ++c) {
+        x.load(px[c], k + c * operand_x::chunk, k_end);
+        y.load(py[c], k + c * operand_x::chunk, k_end);
+      }
 #pragma unroll
-    for (int i = 0; i < 2 * Tuning::chunks; ++i) {
-      const auto& from_x = px[i / 2];
-      const auto& from_y = py[i / 2];
-      const int low = i % 2 * 2, high = low + 1;  // the words that are q and q + 4 to mma
+      for (int i = 0; i < 2 * Tuning::chunks; ++i) {
+        const auto& from_x = px[i / 2];
+        const auto& from_y = py[i / 2];
+        const int low = i % 2 * 2, high = low + 1;  // the words that are q and q + 4 to mma
 #pragma unroll
-      for (int strip = 0; strip < Tuning::strips; ++strip) {
-        const unsigned a[4] = {
-            operand_x::word(from_x, 2 * strip, low), operand_x::word(from_x, 2 * strip + 1, low),
-            operand_x::word(from_x, 2 * strip, high), operand_x::word(from_x, 2 * strip + 1, high)};
+        for (int strip = 0; strip < Tuning::strips; ++strip) {
+          const unsigned a[4] = {operand_x::word(from_x, 2 * strip, low),
+                                 operand_x::word(from_x, 2 * strip + 1, low),
+                                 operand_x::word(from_x, 2 * strip, high),
+                                 operand_x::word(from_x, 2 * strip + 1, high)};
 #pragma unroll
-        for (int group = 0; group < Tuning::groups; ++group) {
-          const unsigned b[2] = {operand_y::word(from_y, group, low),
-                                 operand_y::word(from_y, group, high)};
-          warp_mma<input>::multiply_add(sum[strip][group], a, b);
+          for (int group = 0; group < Tuning::groups; ++group) {
+            const unsigned b[2] = {operand_y::word(from_y, group, low),
+                                   operand_y::word(from_y, group, high)};
+            warp_mma<input>::multiply_add(sum[strip][group], a, b);
+          }
         }
       }
     }

@@ -58,6 +58,34 @@ __device__ __forceinline__ void finish_rows(const Problem& p, const typename Pro
   }
 }
 
+/// Lays 16 rows of sums that a warp holds in the fragments of mma.sync out in shared memory:
+/// StripsB squares of 16 x 16, sum[j][h] being half h of square j.
+template <class TileA, class TileB, int StripsB, class Scalar>
+__device__ __forceinline__ void spread_strip(const Scalar (&sum)[StripsB][2][4], Scalar* shared,
+                                             int stride) {
+  struct alignas(2 * sizeof(Scalar)) pair {
+    Scalar x, y;
+  };
+  const int lane = int(threadIdx.x % 32), g = lane / 4, q = lane % 4;
+#pragma unroll
+  for (int row = 0; row < 2; ++row) {
+    Scalar* const line = shared + TileA::place(g + 8 * row) * stride;
+#pragma unroll
+    for (int j = 0; j < StripsB; ++j) {
+      const Scalar(&square)[2][4] = sum[j];
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        // Two columns of one half are neighbours, or the same column of both halves are.
+        constexpr bool in_order = TileB::place(1) == 1;
+        const int col = in_order ? 8 * half + 2 * q : TileB::place(2 * q + half);
+        const pair values = in_order ? pair{square[half][2 * row], square[half][2 * row + 1]}
+                                     : pair{square[0][2 * row + half], square[1][2 * row + half]};
+        *reinterpret_cast<pair*>(line + j * 16 + col) = values;
+      }
+    }
+  }
+}
+
 /// Finishes the sums that a warp holds in the fragments of mma.sync: StripsA x StripsB squares of
 /// 16 x 16, sum[i][j][h] being half h of square (i, j). `shared` has room for
 /// 16 * sums_stride(16 * StripsB) sums and belongs to this warp alone.
@@ -66,32 +94,11 @@ __device__ __forceinline__ void finish_fragments(
     const Problem& p, const typename Problem::scalar (&sum)[StripsA][StripsB][2][4],
     typename Problem::scalar* shared, std::int64_t first_row, std::int64_t first_col,
     std::int64_t batch) {
-  using scalar = typename Problem::scalar;
   constexpr int stride = sums_stride(16 * StripsB);
-  struct alignas(2 * sizeof(scalar)) pair {
-    scalar x, y;
-  };
-  const int lane = int(threadIdx.x % 32), g = lane / 4, q = lane % 4;
 #pragma unroll
   for (int i = 0; i < StripsA; ++i) {
     __syncwarp();  // the strip before this one has been read
-#pragma unroll
-    for (int row = 0; row < 2; ++row) {
-      scalar* const line = shared + TileA::place(g + 8 * row) * stride;
-#pragma unroll
-      for (int j = 0; j < StripsB; ++j) {
-        const scalar(&square)[2][4] = sum[i][j];
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          // Two columns of one half are neighbours, or the same column of both halves are.
-          constexpr bool in_order = TileB::place(1) == 1;
-          const int col = in_order ? 8 * half + 2 * q : TileB::place(2 * q + half);
-          const pair values = in_order ? pair{square[half][2 * row], square[half][2 * row + 1]}
-                                       : pair{square[0][2 * row + half], square[1][2 * row + half]};
-          *reinterpret_cast<pair*>(line + j * 16 + col) = values;
-        }
-      }
-    }
+    spread_strip<TileA, TileB>(sum[i], shared, stride);
     __syncwarp();
     finish_rows<16, 16 * StripsB>(p, shared, stride, first_row + 16 * i, first_col, batch);
   }
