@@ -62,7 +62,7 @@ template <class T>
 struct scaled_operands : operands<T> {
   using operands<T>::operands;
   float scale_of_a = 1, scale_of_b = 1;
-  wl::device_buffer<float> scales{2};  // of A and B: cublasLt reads them from the device
+  wl::device_buffer<float> device_scale_of_a{1}, device_scale_of_b{1};  // for cublasLt
   float scale() const { return scale_of_a * scale_of_b; }
 };
 
@@ -98,8 +98,8 @@ void quantise_operands(const operands<float>& given, int k, float top, scaled_op
       wl::bench::quantise(given.a.data(), given.a.size(), out.scale_of_a, out.a.data(), stream));
   WARPLADDER_TRY(wl::bench::quantise(b_by_columns.data(), b_by_columns.size(), out.scale_of_b,
                                      out.b.data(), stream));
-  const float scales[] = {out.scale_of_a, out.scale_of_b};
-  wl::copy_async<float>(out.scales.view(), scales, stream);
+  wl::copy_async<float>(out.device_scale_of_a.view(), {&out.scale_of_a, 1}, stream);
+  wl::copy_async<float>(out.device_scale_of_b.view(), {&out.scale_of_b, 1}, stream);
   stream.synchronize();
 }
 
@@ -212,8 +212,8 @@ class vendor {
     };
     try_cublas(cublasLtMatmulDescInit(&what, CUBLAS_COMPUTE_32F, CUDA_R_32F), "MatmulDescInit");
     set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-    set(CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, static_cast<const void*>(x.scales.data() + 1));
-    set(CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, static_cast<const void*>(x.scales.data()));
+    set(CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, static_cast<const void*>(x.device_scale_of_b.data()));
+    set(CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, static_cast<const void*>(x.device_scale_of_a.data()));
     set(CUBLASLT_MATMUL_DESC_FAST_ACCUM, std::int8_t{fast});
     try_cublas(cublasLtMatrixLayoutInit(&first, CUDA_R_8F_E4M3, k, n, k), "MatrixLayoutInit");
     try_cublas(cublasLtMatrixLayoutInit(&second, CUDA_R_8F_E4M3, k, m, k), "MatrixLayoutInit");
