@@ -12,7 +12,7 @@
 #include <vector>
 #include <warpladder/core/buffer.hpp>
 #include <warpladder/core/stream.hpp>
-#include <warpladder/gemm_tc/03_swizzled.cuh>
+#include <warpladder/gemm_tc/01_wmma.cuh>
 #include <warpladder/gemm_tc/epilogue.cuh>
 
 #include "support/backend.hpp"
@@ -78,7 +78,7 @@ class gemm_tc_epilogue : public ::testing::Test {
     p.batch = batch;
     EXPECT_EQ(explain_invalid(p), "");
     const stream on;
-    EXPECT_EQ(swizzled::launch(p, on, {}), cudaSuccess);
+    EXPECT_EQ(gemm_tc::wmma::launch(p, on, {}), cudaSuccess);
     std::vector<Out> seen(c.size());
     copy_async<Out>(seen, c.view(), on);
     on.synchronize();
