@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the shape of a product does to its speed on tensor cores, for the vendor's best algorithm
-// and for our front door. Answers B4, and a part of A1a, in docs/faq.md.
+// and for our front door. Answers B4 in docs/faq.md.
 //
 //   widths   n around 4096: rows of B and C that do not begin on 16 bytes; and the same n with rows
 //            padded to whole 16 bytes
@@ -9,7 +9,6 @@
 //            sum
 //   waves    m from 128 to 4096: how full the last wave of tiles is
 //   tokens   m from 1 to 8192 with n = k = 4096: a layer of weights, not in L2, few tokens to many
-//   small    cubes from 16 to 512 (A1a)
 //   types    one product in every type, both operands contiguous along k, with clock and power
 //
 // Everything is bf16 but for the types, and replayed by graphs: no host in the times. The vendor
@@ -251,11 +250,6 @@ ordered_json study::measure() {
   for (std::int64_t m = 1; m <= 8192; m *= 2)
     tokens.push_back(bf16({.m = m, .trans_b = true, .cold = true}));
 
-  title("small: cubes");
-  ordered_json small = ordered_json::array();
-  for (const int n : {16, 32, 64, 96, 128, 192, 256, 384, 512})
-    small.push_back(bf16({.m = n, .n = n, .k = n}));
-
   title("types: both operands contiguous along k");
   ordered_json types = ordered_json::array();
   const auto of_type = [&](const char* name, auto input, auto output) {
@@ -277,7 +271,6 @@ ordered_json study::measure() {
           {"depths", depths},
           {"waves", waves},
           {"tokens", tokens},
-          {"small", small},
           {"types", types}};
 }
 

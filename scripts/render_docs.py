@@ -63,8 +63,7 @@ The names, with their arguments; a TOPIC is gemm, gemm_tc, memory, reduce, scan 
   gemm_tc/types SHAPE[/MODE] STEPS, gemm_tc/rung_types RUNG, gemm_tc/search, gemm_tc/answer,
   gemm_tc/front_door large|transformers|small|decode         a column per type
   gemm_tc_shapes/alignment widths|depths, gemm_tc_shapes/depths, gemm_tc_shapes/waves,
-  gemm_tc_shapes/tokens, gemm_tc_shapes/small, gemm_tc_shapes/types, gemm_tc_shapes/answer,
-  gemm_tc_shapes/heuristics
+  gemm_tc_shapes/tokens, gemm_tc_shapes/types, gemm_tc_shapes/answer, gemm_tc_shapes/heuristics
                                                              what gemm_tc_shapes has measured
   launch_shapes/blocks KERNEL, launch_shapes/work KERNEL, launch_shapes/advice,
   launch_shapes/answer, launch_shapes/registers, launch_shapes/shared

@@ -133,24 +133,6 @@ def tokens_table(page):
     return study_block(page, render)
 
 
-@generator("gemm_tc_shapes/small")
-def small_table(page):
-    def render(study):
-        rows = []
-        columns = sides(page, study["small"])
-        for row in study["small"]:
-            cells = [str(row["n"]), duration(row["vendor_us"])]
-            if "tflops" in columns:
-                cells += [duration(row["us"]), ratio(row["vendor_us"] / row["us"])] \
-                    if "us" in row else ["–", "–"]
-            rows.append(cells)
-        header = ["N", "cublasLt"]
-        if "tflops" in columns:
-            header += ["`gemm_tc::run`", page.say("x cublasLt")]
-        return f"bf16, graph:\n\n{table(header, rows, 'r' * len(header))}"
-    return study_block(page, render)
-
-
 @generator("gemm_tc_shapes/types")
 def types_table(page):
     def render(study):
@@ -197,7 +179,7 @@ def answer(page):
 def heuristics(page):
     """The first algorithm that cublasLt names against the best of all, over everything measured."""
     def render(study):
-        found = [row for section in ("widths", "depths", "waves", "tokens", "small", "types")
+        found = [row for section in ("widths", "depths", "waves", "tokens", "types")
                  for row in study[section] if "search" in row]
         if not found:
             return None
