@@ -35,7 +35,9 @@ class transaction_barrier {
   WARPLADDER_ENGINE void init(unsigned arrivals = 1);
   /// An arrival, which announces that all the caller did is done.
   WARPLADDER_ENGINE void arrive();
-  /// An arrival at the same barrier in the shared memory of block `rank` of the cluster.
+  /// An arrival at the same barrier in the shared memory of block `rank` of the cluster. It tells
+  /// that the caller has read what it wanted; what it wrote is not published there, which would
+  /// cost a fence of hundreds of clocks.
   WARPLADDER_ENGINE void arrive_at(unsigned rank);
   /// An arrival that announces `bytes` of copies.
   WARPLADDER_ENGINE void arrive_and_expect(unsigned bytes);
@@ -173,7 +175,7 @@ WARPLADDER_ENGINE void transaction_barrier::arrive_at(unsigned rank) {
   asm volatile(
       "{ .reg .b32 there;\n"
       "  mapa.shared::cluster.u32 there, %0, %1;\n"
-      "  mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there]; }" ::"r"(address()),
+      "  mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [there]; }" ::"r"(address()),
       "r"(rank)
       : "memory");
 }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One operand's tiles in the rungs from 05 wgmma on: Extent rows of op(A), or columns of op(B),
+// times 128 bytes along k (64 values of 16 bits), brought by the copy engine into the layout that
+// wgmma reads. A tile takes Extent * 128 bytes and an alignment of 1024, whatever the type.
+//
+//   Major k:      one box of Extent rows of 128 bytes.
+//   Major outer:  boxes of 64 values of k, rows of 128 bytes along m (or n), Extent / 64 of them.
+#pragma once
+
+#include <cstdint>
+#include <warpladder/core/tensor_copy.cuh>
+#include <warpladder/core/warpgroup_mma.cuh>
+#include <warpladder/gemm_tc/problem.hpp>
+
+namespace warpladder::gemm_tc::detail {
+
+template <class In, int Extent, operand_major Major>
+struct warpgroup_operand {
+  static constexpr int depth = 128 / int(sizeof(In));  // k per tile
+  static constexpr int bytes = Extent * 128;
+  static constexpr int k_steps = depth / warpgroup_mma_k<In>;
+  static constexpr bool is_k_major = Major == operand_major::k;
+  static_assert(Extent % 64 == 0 && Extent <= 256);
+
+  /// The operand of step `k_step` of a tile, from row (or column) `outer` on, a multiple of 64.
+  static __device__ __forceinline__ matrix_descriptor at(const void* tile, int outer, int k_step) {
+    const auto* const start = static_cast<const unsigned char*>(tile);
+    // 64 rows of 128 bytes, or one chunk of 64 columns: either way outer * 128 bytes.
+    return matrix_descriptor(start + outer * 128, depth * 128)
+        .advanced(is_k_major ? k_step * 32 : k_step * warpgroup_mma_k<In> * 128);
+  }
+
+  /// Starts the copies of a tile; called by one thread.
+  static __device__ __forceinline__ void request(void* tile, const tensor_map& map, int outer,
+                                                 int k, int matrix, transaction_barrier& landed) {
+    if constexpr (is_k_major) {
+      tensor_copy(tile, map, outer, k, landed, matrix);
+    } else {
+#pragma unroll
+      for (int chunk = 0; chunk < Extent; chunk += 64)
+        tensor_copy(static_cast<unsigned char*>(tile) + chunk * 128, map, k, outer + chunk, landed,
+                    matrix);
+    }
+  }
+
+  /// Block `rank` of a cluster of Blocks brings its share of a tile to all of them.
+  template <int Blocks>
+  static __device__ __forceinline__ void request_for_cluster(void* tile, const tensor_map& map,
+                                                             int outer, int k, int matrix,
+                                                             transaction_barrier& landed,
+                                                             int rank) {
+    constexpr int share = Extent / Blocks;
+    constexpr unsigned everybody = (1u << Blocks) - 1;
+    auto* const mine = static_cast<unsigned char*>(tile) + rank * share * 128;
+    outer += rank * share;
+    if constexpr (is_k_major) {
+      tensor_copy_multicast(mine, map, outer, k, landed, everybody, matrix);
+    } else {
+      static_assert(share % 64 == 0);
+#pragma unroll
+      for (int chunk = 0; chunk < share; chunk += 64)
+        tensor_copy_multicast(mine + chunk * 128, map, k, outer + chunk, landed, everybody, matrix);
+    }
+  }
+
+  /// `outer` rows (or columns) of k values; box_rows: how many of them one copy brings, if major k.
+  static cudaError_t make_map(tensor_map& map, const In* base, std::int64_t outer, std::int64_t k,
+                              std::int64_t ld, std::int64_t batch, std::int64_t stride,
+                              int box_rows = Extent) {
+    const std::int64_t matrices = stride == 0 ? 1 : batch;
+    return is_k_major ? make_tensor_map<In>(
+                            map, {base, outer, k, ld, box_rows, depth, true, matrices, stride})
+                      : make_tensor_map<In>(
+                            map, {base, k, outer, ld, depth, 64, true, matrices, stride});
+  }
+};
+
+/// Which major the operands of a problem have: rows of A hold k, rows of op(B) hold n.
+inline operand_major major_of_a(transpose t) {
+  return t == transpose::no ? operand_major::k : operand_major::outer;
+}
+inline operand_major major_of_b(transpose t) {
+  return t == transpose::yes ? operand_major::k : operand_major::outer;
+}
+
+/// Why wgmma and the copy engine cannot take a problem, or an empty answer.
+template <class Problem>
+support supports_warpgroups(const Problem& p) {
+  using input = typename Problem::input;
+  if (p.depth() == 0 || p.is_empty()) return {};
+  if (!warpgroup_mma_available()) return {"needs code for sm_90a and a GPU of that kind"};
+  if (!can_tensor_map(p.a, p.lda, p.batch > 1 ? p.stride_a : 0) ||
+      !can_tensor_map(p.b, p.ldb, p.batch > 1 ? p.stride_b : 0))
+    return {"a, b need 16-byte alignment, and so do their rows"};
+  if (sizeof(input) != 2 && (p.trans_a == transpose::yes || p.trans_b == transpose::no))
+    return {"wgmma takes A and B of this type only with k contiguous: trans_a no, trans_b yes"};
+  return {};
+}
+
+/// Calls launch.template operator()<MajorA, MajorB>() for the problem's layouts.
+template <class Problem, class Launch>
+cudaError_t with_majors(const Problem& p, const Launch& launch) {
+  using enum operand_major;
+  if constexpr (sizeof(typename Problem::input) == 2) {
+    if (p.trans_a == transpose::no)
+      return p.trans_b == transpose::yes ? launch.template operator()<k, k>()
+                                         : launch.template operator()<k, outer>();
+    return p.trans_b == transpose::yes ? launch.template operator()<outer, k>()
+                                       : launch.template operator()<outer, outer>();
+  } else {
+    return launch.template operator()<k, k>();
+  }
+}
+
+}  // namespace warpladder::gemm_tc::detail
