@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <warpladder/core/operations.hpp>
 #include <warpladder/gemm/problem.hpp>
 
 namespace warpladder::gemm_tc {
@@ -77,14 +78,17 @@ struct problem {
   bool is_empty() const { return m == 0 || n == 0 || batch == 0; }
 };
 
+// Integers wrap around, to the last step.
+using warpladder::detail::wrapping_add, warpladder::detail::wrapping_product;
+
 /// The last steps of one element: scale, add the old C if beta asks, epilogue, round, store.
 template <class Problem>
 __device__ __forceinline__ void finish(const Problem& p, typename Problem::scalar sum,
                                        std::int64_t row, std::int64_t col, std::int64_t batch) {
   using scalar = typename Problem::scalar;
   auto* const c = p.c + batch * p.stride_c + row * p.ldc + col;
-  scalar value = p.alpha * sum;
-  if (p.beta != scalar(0)) value += p.beta * scalar(*c);
+  scalar value = wrapping_product(p.alpha, sum);
+  if (p.beta != scalar(0)) value = wrapping_add(value, wrapping_product(p.beta, scalar(*c)));
   *c = typename Problem::output(p.epilogue(value, row, col, batch));
 }
 

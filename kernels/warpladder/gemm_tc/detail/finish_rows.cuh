@@ -50,8 +50,9 @@ __device__ __forceinline__ void finish_rows(const Problem& p, const typename Pro
     if (p.beta != scalar(0)) values = target;
 #pragma unroll
     for (int j = 0; j < count; ++j) {
-      scalar value = p.alpha * sum[j];
-      if (p.beta != scalar(0)) value += p.beta * scalar(values.element[j]);
+      scalar value = wrapping_product(p.alpha, sum[j]);
+      if (p.beta != scalar(0))
+        value = wrapping_add(value, wrapping_product(p.beta, scalar(values.element[j])));
       values.element[j] = output(p.epilogue(value, first_row + i, col + j, batch));
     }
     target = values;
