@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What gemm_tc*.cu instantiate, each for a part of the types: one file would take too long.
+// What gemm_tc_*.cu instantiate, each for one type of inputs: one file would take too long.
 #pragma once
 
 #include <warpladder/gemm_tc/ladder.cuh>

@@ -12,6 +12,8 @@
 #include <warpladder/gemm_tc/02_mma_sync.cuh>
 #include <warpladder/gemm_tc/03_swizzled.cuh>
 #include <warpladder/gemm_tc/04_cp_async.cuh>
+#include <warpladder/gemm_tc/05_wgmma.cuh>
+#include <warpladder/gemm_tc/12_split_k.cuh>
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
 
@@ -26,6 +28,8 @@ using ladder = rung_list<
     mma_sync,
     swizzled,
     cp_async,
+    wgmma,
+    split_k,
     skinny,
     small>;
 // clang-format on

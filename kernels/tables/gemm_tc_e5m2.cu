@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ladder of tensor core GEMMs for tf32 and int8: once per backend.
+// The ladder of tensor core GEMMs for e5m2: once per backend.
 #include "gemm_tc_instances.cuh"
 
 namespace warpladder::tables {
 
 #ifndef SIMT_TRACED
-WARPLADDER_INSTANTIATE(float, float)
-WARPLADDER_INSTANTIATE(std::int8_t, std::int32_t)
+WARPLADDER_INSTANTIATE(__nv_fp8_e5m2, __nv_bfloat16)
 #endif
 
 }  // namespace warpladder::tables

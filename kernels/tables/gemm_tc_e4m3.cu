@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ladder of tensor core GEMMs for 8-bit floats: once per backend.
+// The ladder of tensor core GEMMs for e4m3: once per backend.
 #include "gemm_tc_instances.cuh"
 
 namespace warpladder::tables {
@@ -8,7 +8,6 @@ namespace warpladder::tables {
 #ifndef SIMT_TRACED
 WARPLADDER_INSTANTIATE(__nv_fp8_e4m3, __nv_bfloat16)
 WARPLADDER_INSTANTIATE(__nv_fp8_e4m3, float)
-WARPLADDER_INSTANTIATE(__nv_fp8_e5m2, __nv_bfloat16)
 #endif
 
 }  // namespace warpladder::tables
