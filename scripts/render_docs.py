@@ -78,6 +78,7 @@ The names, with their arguments; a TOPIC is gemm, gemm_tc, memory, reduce, scan 
                                     pipeline_timelines, pipeline_sweep,
                                     transfer_kinds, transfer_copier, transfer_break_even,
                                     schedule_response, schedule_timeline,
+                                    gemm_tc_ladder, gemm_tc_front_door,
                                     gemm_tc_waves, gemm_tc_alignment,
                                     solver_jacobi or solver_cg
   quote FILE REGION [LANGUAGE]      the lines between `[REGION]` and `[/REGION]` comments of a file
@@ -95,8 +96,8 @@ import re
 import sys
 
 from render import (arrays, counters, gemm_studies, gemm_tc, gemm_tc_limits,  # noqa: F401
-                    gemm_tc_shapes, grid_sync, ladders, launch_overheads, launch_shapes,
-                    memory_study, pipeline, pipeline_run, schedule, solver, transfer)
+                    gemm_tc_plots, gemm_tc_shapes, grid_sync, ladders, launch_overheads,
+                    launch_shapes, memory_study, pipeline, pipeline_run, schedule, solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg
 from render.results import Problem, TOPICS, read_results, read_rungs
