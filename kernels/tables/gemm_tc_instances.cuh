@@ -15,7 +15,9 @@ namespace warpladder::tables {
 
 template <class In, class Out>
 std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc() {
-  static constexpr auto table = make_table<gemm_tc::problem<In, Out>>(gemm_tc::ladder{});
+  using ladder = std::conditional_t<std::is_same_v<Out, __nv_bfloat16> && std::is_same_v<In, Out>,
+                                    gemm_tc::ladder, gemm_tc::short_ladder>;
+  static constexpr auto table = make_table<gemm_tc::problem<In, Out>>(ladder{});
   return table;
 }
 

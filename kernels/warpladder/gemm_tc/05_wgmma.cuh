@@ -24,7 +24,7 @@
 
 namespace warpladder::gemm_tc {
 
-template <class Problem, operand_major MajorA, operand_major MajorB>
+template <operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(128)
     wgmma_kernel(Problem p, const __grid_constant__ tensor_map map_a,
                  const __grid_constant__ tensor_map map_b) {
@@ -60,9 +60,8 @@ __global__ void __launch_bounds__(128)
     for (int step = 0; step < tile_a::k_steps; ++step) {
 #pragma unroll
       for (int half = 0; half < 2; ++half)
-        products.start<input, block_n, MajorA, MajorB>(sum[half],
-                                                       tile_a::at(shared_a, half * 64, step),
-                                                       tile_b::at(shared_b, 0, step), true);
+        products.start<input, block_n, MajorA, MajorB>(
+            sum[half], tile_a::at(shared_a, half * 64, step), tile_b::at(shared_b, 0, step), true);
     }
     products.commit();
     products.wait<0>();
@@ -109,14 +108,9 @@ struct wgmma {
       if (blocks > std::numeric_limits<std::int32_t>::max() || p.batch > 65535)
         return cudaErrorInvalidValue;
       tensor_map map_a = {}, map_b = {};
-      if (p.depth() > 0) {
-        cudaError_t status =
-            tile_a::make_map(map_a, p.a, p.m, p.k, p.lda, p.batch, p.stride_a);
-        if (status == cudaSuccess)
-          status = tile_b::make_map(map_b, p.b, p.n, p.k, p.ldb, p.batch, p.stride_b);
-        if (status != cudaSuccess) return status;
-      }
-      return warpladder::launch_kernel(wgmma_kernel<Problem, MajorA, MajorB>,
+      const cudaError_t status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+      if (status != cudaSuccess) return status;
+      return warpladder::launch_kernel(wgmma_kernel<MajorA, MajorB, Problem>,
                                        {.grid = dim3(unsigned(blocks), unsigned(p.batch)),
                                         .block = dim3(128),
                                         .shared_bytes = tile_a::bytes + tile_b::bytes,

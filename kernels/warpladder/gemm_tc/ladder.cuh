@@ -13,6 +13,10 @@
 #include <warpladder/gemm_tc/03_swizzled.cuh>
 #include <warpladder/gemm_tc/04_cp_async.cuh>
 #include <warpladder/gemm_tc/05_wgmma.cuh>
+#include <warpladder/gemm_tc/06_two_warpgroups.cuh>
+#include <warpladder/gemm_tc/07_warp_specialized.cuh>
+#include <warpladder/gemm_tc/08_persistent.cuh>
+#include <warpladder/gemm_tc/10_tile_order.cuh>
 #include <warpladder/gemm_tc/12_split_k.cuh>
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
@@ -29,9 +33,21 @@ using ladder = rung_list<
     swizzled,
     cp_async,
     wgmma,
+    two_warpgroups,
+    warp_specialized,
+    persistent,
+    tile_order,
     split_k,
     skinny,
     small>;
 // clang-format on
+
+/// The rungs that are compiled for other types than bf16 -> bf16: what differs from type to type is
+/// the instruction, and the steps between these rungs are about everything else.
+using short_ladder = rung_list<
+#ifndef WARPLADDER_HOST_EXECUTOR
+    cublaslt,
+#endif
+    mma_sync, cp_async, tile_order, split_k, skinny, small>;
 
 }  // namespace warpladder::gemm_tc

@@ -64,24 +64,27 @@ struct warpgroup_operand {
     }
   }
 
-  /// `outer` rows (or columns) of k values; box_rows: how many of them one copy brings, if major k.
+  /// `outer` rows (or columns) of k values; share: of how many blocks each brings a part of a tile.
   static cudaError_t make_map(tensor_map& map, const In* base, std::int64_t outer, std::int64_t k,
-                              std::int64_t ld, std::int64_t batch, std::int64_t stride,
-                              int box_rows = Extent) {
+                              std::int64_t ld, std::int64_t batch, std::int64_t stride, int share) {
     const std::int64_t matrices = stride == 0 ? 1 : batch;
-    return is_k_major ? make_tensor_map<In>(
-                            map, {base, outer, k, ld, box_rows, depth, true, matrices, stride})
-                      : make_tensor_map<In>(
-                            map, {base, k, outer, ld, depth, 64, true, matrices, stride});
+    if (matrices == 1) stride = 0;
+    return is_k_major
+               ? make_tensor_map<In>(
+                     map, {base, outer, k, ld, Extent / share, depth, true, matrices, stride})
+               : make_tensor_map<In>(map, {base, k, outer, ld, depth, 64, true, matrices, stride});
   }
 };
 
-/// Which major the operands of a problem have: rows of A hold k, rows of op(B) hold n.
-inline operand_major major_of_a(transpose t) {
-  return t == transpose::no ? operand_major::k : operand_major::outer;
-}
-inline operand_major major_of_b(transpose t) {
-  return t == transpose::yes ? operand_major::k : operand_major::outer;
+/// The maps of both operands; without products to sum there is nothing to map. share: of how many
+/// blocks each brings a part of a tile of B.
+template <class TileA, class TileB, class Problem>
+cudaError_t make_operand_maps(tensor_map& map_a, tensor_map& map_b, const Problem& p,
+                              int share = 1) {
+  if (p.depth() == 0) return cudaSuccess;
+  const cudaError_t status = TileA::make_map(map_a, p.a, p.m, p.k, p.lda, p.batch, p.stride_a, 1);
+  if (status != cudaSuccess) return status;
+  return TileB::make_map(map_b, p.b, p.n, p.k, p.ldb, p.batch, p.stride_b, share);
 }
 
 /// Why wgmma and the copy engine cannot take a problem, or an empty answer.

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// 08 persistent. Before: the main loop of 07 keeps the tensor core busy, but each tile of C begins
+// with a block being launched and a ring being filled (1.2 us until the first product) and ends
+// with stores of 4 bytes per lane, half a sector each (2 us and more). A tile of k = 4096 takes 37
+// us.
+//
+// Idea: nobody waits at a border.
+//   * One block per multiprocessor walks over the tiles of C. Its producer goes on to the next tile
+//     while the consumers still store this one: the ring is full when they come back.
+//   * The consumers write their rows into shared memory with stmatrix, one thread hands them to the
+//     copy engine, and all go on: ~1000 clocks instead of 3000. That takes 64 KiB and with them one
+//     of four buffers; three are enough (the main loop becomes 0.7% longer; two halves of 16 KiB
+//     that take turns cost more, because each waits for the engine to have read the other).
+//   * The next kernel's blocks set themselves up while this one's last tiles run (programmatic
+//     dependent launch), and touch memory only when it has ended.
+// Prediction: per tile 66 000 clocks of products and 1500 of border: 97%, times 97% because 512
+// tiles on 132 multiprocessors take the time of 4 * 132.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <warpladder/core/dependent_launch.cuh>
+#include <warpladder/core/device.hpp>
+#include <warpladder/core/launch.cuh>
+#include <warpladder/core/math.hpp>
+#include <warpladder/core/rung.hpp>
+#include <warpladder/core/shared_memory.cuh>
+#include <warpladder/gemm_tc/detail/ring.hpp>
+#include <warpladder/gemm_tc/detail/warpgroup_operand.cuh>
+#include <warpladder/gemm_tc/detail/warpgroup_store.cuh>
+#include <warpladder/gemm_tc/problem.hpp>
+
+namespace warpladder::gemm_tc {
+
+/// Each of two consumers multiplies 64 x BlockN. Stages: buffers of the ring.
+template <int BlockN, int Stages>
+struct persistent_tuning {
+  static constexpr int consumers = 2, stages = Stages;
+  static constexpr int block_m = 64 * consumers, block_n = BlockN;
+  static constexpr int threads = (consumers + 1) * 128;
+  static constexpr int stage_bytes = (block_m + block_n) * 128;
+};
+
+/// 128 x 256, and as many buffers as leave room for the rows that wait for the copy engine.
+template <class Problem>
+using persistent_default = persistent_tuning<256, detail::staged_store<256, Problem>::fits ? 3 : 4>;
+
+/// Tiles of C one row after the other.
+struct row_order {
+  /// Column (x) and row (y) of the tile-th of rows x cols tiles.
+  static __device__ __forceinline__ int2 place(int tile, int /*rows*/, int cols) {
+    return {tile % cols, tile / cols};
+  }
+};
+
+template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
+__global__ void __launch_bounds__(Tuning::threads, 1)
+    persistent_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
+                      const __grid_constant__ tensor_map map_b,
+                      const __grid_constant__ tensor_map map_c) {
+  using tuning = Tuning;
+  using input = typename Problem::input;
+  using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
+  using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
+  using staging = detail::staged_store<tuning::block_n, Problem>;
+
+  __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages];
+  auto* const ring = dynamic_shared<unsigned char>();
+  const int warpgroup = int(threadIdx.x) / 128;
+
+  if (threadIdx.x == 0) {
+    for (transaction_barrier& barrier : full) barrier.init(1);
+    for (transaction_barrier& barrier : empty) barrier.init(tuning::consumers * 4);
+  }
+  __syncthreads();
+  let_next_kernel_start();
+  wait_for_kernels_before();
+
+  const int rows = int(ceil_div<std::int64_t>(p.m, tuning::block_m));
+  const int cols = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
+  const int per_product = rows * cols, tiles = per_product * int(p.batch);
+  const int k_tiles = ceil_div(p.depth(), tile_a::depth);
+  struct place {
+    int row, col, batch;
+  };
+  const auto place_of = [&](int tile) {
+    const int2 at = Order::place(tile % per_product, rows, cols);
+    return place{at.y * tuning::block_m, at.x * tuning::block_n, tile / per_product};
+  };
+
+  detail::ring_position<tuning::stages> at;
+  if (warpgroup == tuning::consumers) {
+    shrink_registers<40>();
+    if (threadIdx.x % 128 != 0) return;
+    for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
+      const place to = place_of(tile);
+      const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
+      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+        unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
+        transaction_barrier& landed = full[at.stage];
+        const int k = k_tile * tile_a::depth;
+        empty[at.stage].wait(at.parity ^ 1);
+        landed.arrive_and_expect(tuning::stage_bytes);
+        tile_a::request(stage, map_a, to.row, k, batch_a, landed);
+        tile_b::request(stage + tile_a::bytes, map_b, to.col, k, batch_b, landed);
+        at.advance();
+      }
+    }
+  } else {
+    grow_registers<232>();
+    const auto release = [&](int stage) {
+      __syncwarp();
+      if (threadIdx.x % 32 == 0) empty[stage].arrive();
+    };
+    staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
+                  1 + warpgroup);
+    warpgroup_products products;
+    for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
+      typename Problem::scalar sum[tuning::block_n / 2] = {};
+      int previous = 0;
+      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+        const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
+        full[at.stage].wait(at.parity);
+        products.begin();
+#pragma unroll
+        for (int step = 0; step < tile_a::k_steps; ++step)
+          products.start<input, tuning::block_n, MajorA, MajorB>(
+              sum, tile_a::at(stage, warpgroup * 64, step),
+              tile_b::at(stage + tile_a::bytes, 0, step), true);
+        products.commit();
+        products.wait<1>();
+        if (k_tile > 0) release(previous);
+        previous = at.stage;
+        at.advance();
+      }
+      // While the last products run: where does this tile go, and is there room to stage it?
+      const place to = place_of(tile);
+      const std::int64_t row = std::int64_t{to.row} + warpgroup * 64;
+      if (staged) store.wait_until_free();
+      products.wait<0>();
+      if (k_tiles > 0) release(previous);
+
+      if constexpr (staging::fits) {
+        if (staged) {
+          store.store(p, map_c, sum, row, to.col, to.batch);
+          continue;
+        }
+      }
+      detail::store_sums<tuning::block_n>(p, sum, row, to.col, to.batch);
+    }
+    store.drain();
+  }
+}
+
+/// Launches the kernel with a tuning and an order of the tiles.
+template <class Tuning, class Order, class Problem>
+cudaError_t launch_persistent(const Problem& p, cudaStream_t stream) {
+  if (p.is_empty()) return cudaSuccess;
+  return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
+    using input = typename Problem::input;
+    using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
+    using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
+    using staging = detail::staged_store<Tuning::block_n, Problem>;
+    const std::int64_t tiles = ceil_div<std::int64_t>(p.m, Tuning::block_m) *
+                               ceil_div<std::int64_t>(p.n, Tuning::block_n) * p.batch;
+    if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
+    device_facts device;
+    cudaError_t status = query_device(device);
+    if (status != cudaSuccess) return status;
+
+    tensor_map map_a = {}, map_b = {}, map_c = {};
+    status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+    const bool staged = staging::can(p);
+    if (status == cudaSuccess && staged) status = staging::make_map(map_c, p);
+    if (status != cudaSuccess) return status;
+    return warpladder::launch_kernel(
+        persistent_kernel<Tuning, Order, MajorA, MajorB, Problem>,
+        {.grid = dim3(unsigned(std::min<std::int64_t>(tiles, device.multiprocessors))),
+         .block = dim3(Tuning::threads),
+         .shared_bytes =
+             Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
+         .stream = stream,
+         .overlaps_kernel_before = true},
+        p, staged, map_a, map_b, map_c);
+  });
+}
+
+struct persistent {
+  static constexpr rung_info info{.step = 8,
+                                  .name = "persistent",
+                                  .idea = "blocks stay: loads and stores fly across the borders",
+                                  .min_compute_capability = 90};
+
+  template <class Problem>
+  static support supports(const Problem& p) {
+    return detail::supports_warpgroups(p);
+  }
+
+  template <class Problem>
+  static std::size_t workspace_bytes(const Problem&) {
+    return 0;
+  }
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    return launch_persistent<persistent_default<Problem>, row_order>(p, stream);
+  }
+};
+
+}  // namespace warpladder::gemm_tc
