@@ -5,7 +5,7 @@
 // pointers to host memory that hold device addresses give an illegal address, and not at the call.
 //
 // Use strides where they exist (03): the arrays cost a load per block, and a copy whenever they
-// change. Products of different shapes: cublasSgemmGroupedBatched (CUDA 12.5 and later).
+// change. Products of different shapes: cublasSgemmGroupedBatched (CUDA 12.4 and later).
 
 #include "guide.hpp"
 
