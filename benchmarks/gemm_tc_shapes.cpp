@@ -44,7 +44,7 @@ using nlohmann::ordered_json;
 using wl::gemm_tc::transpose;
 
 constexpr int rounds = 9;
-constexpr double batch_seconds = 2e-3, busy_seconds = 0.5;
+constexpr double batch_seconds = 2e-3, busy_seconds = 0.5, quick_busy_seconds = 0.02;
 constexpr std::size_t most_per_graph = 128;
 constexpr std::int64_t side = 4096;
 
@@ -119,7 +119,7 @@ void study::check(const wl::gemm_tc::problem<In, Out>& p) {
 /// Keeps the chip busy; tells the rate over the second half, and clock and power then.
 void study::load(wl::bench::workload& work, double seconds, double operations, ordered_json& row) {
   const wl::event half(wl::event::timing::on), end(wl::event::timing::on);
-  const auto launches = std::size_t(busy_seconds / 2 / seconds) + 1;
+  const auto launches = std::size_t((quick_ ? quick_busy_seconds : busy_seconds) / 2 / seconds) + 1;
   work.enqueue(launches);
   stream_.record(half);
   const std::size_t counted = work.enqueue(launches);
@@ -226,34 +226,35 @@ ordered_json study::measure() {
     fmt::print("\n{}\n{:>6} {:>6} {:>6} {:>6} {:>15} {:>8} {:>12} {:>8}\n", what, "m", "n", "k",
                "padded", "vendor", "TFLOP/s", "ours", "TFLOP/s");
   };
-  constexpr int offsets[] = {-64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64};
+  const std::vector<int> offsets =
+      quick_ ? std::vector{-4, -1, 0, 8}
+             : std::vector{-64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64};
+  const std::vector<int> to_pad = quick_ ? std::vector{1} : std::vector{-4, -2, -1, 1, 2, 4};
 
   title("widths: n around 4096; rows of B and C as long as n, or padded to 16 bytes");
   ordered_json widths = ordered_json::array();
   for (const int offset : offsets) widths.push_back(bf16({.n = side + offset}));
-  for (const int offset : {-4, -2, -1, 1, 2, 4})
-    widths.push_back(bf16({.n = side + offset, .row_elements = 8}));
+  for (const int offset : to_pad) widths.push_back(bf16({.n = side + offset, .row_elements = 8}));
 
   title("depths: k around 4096, rows of A likewise, and k from 64 on");
   ordered_json depths = ordered_json::array();
   for (const int offset : offsets) depths.push_back(bf16({.k = side + offset}));
-  for (const int offset : {-4, -2, -1, 1, 2, 4})
-    depths.push_back(bf16({.k = side + offset, .row_elements = 8}));
+  for (const int offset : to_pad) depths.push_back(bf16({.k = side + offset, .row_elements = 8}));
   for (const int k : {64, 128, 256, 512, 1024, 2048, 8192}) depths.push_back(bf16({.k = k}));
 
   title("waves: m");
   ordered_json waves = ordered_json::array();
-  for (std::int64_t m = 128; m <= side; m += quick_ ? 512 : 64) waves.push_back(bf16({.m = m}));
+  for (std::int64_t m = 128; m <= side; m += quick_ ? 1024 : 64) waves.push_back(bf16({.m = m}));
 
   title("tokens: m; weights as a layer stores them, not in L2");
   ordered_json tokens = ordered_json::array();
-  for (std::int64_t m = 1; m <= 8192; m *= 2)
+  for (std::int64_t m = 1; m <= 8192; m *= quick_ ? 16 : 2)
     tokens.push_back(bf16({.m = m, .trans_b = true, .cold = true}));
 
   title("types: both operands contiguous along k");
   ordered_json types = ordered_json::array();
   const auto of_type = [&](const char* name, auto input, auto output) {
-    for (const std::int64_t n : {side, 2 * side}) {
+    for (std::int64_t n = side; n <= (quick_ ? side : 2 * side); n *= 2) {
       ordered_json row{{"type", name}};
       row.update(
           time<decltype(input), decltype(output)>({.m = n, .n = n, .k = n, .trans_b = true}, true));
