@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #ifdef WARPLADDER_HOST_EXECUTOR
-#include <atomic>
 #include <simt/cluster.hpp>
 #include <simt/simt.hpp>
 #endif
@@ -85,16 +84,16 @@ class transaction_barrier {
 // The host copies when somebody waits for the phase, the latest moment that is legal: a missing
 // wait reads old data. The notes tell traced mode what a GPU would do instead.
 
-class transaction_barrier::lock {
+class transaction_barrier::lock {  // builtins: the functions of std::atomic_ref would be traced
  public:
   WARPLADDER_ENGINE explicit lock(unsigned& word) : word_(word) {
-    while (word_.exchange(1, std::memory_order_acquire) != 0) {
+    while (__atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE) != 0) {
     }
   }
-  WARPLADDER_ENGINE ~lock() { word_.store(0, std::memory_order_release); }
+  WARPLADDER_ENGINE ~lock() { __atomic_store_n(&word_, 0u, __ATOMIC_RELEASE); }
 
  private:
-  std::atomic_ref<unsigned> word_;
+  unsigned& word_;
 };
 
 WARPLADDER_ENGINE void transaction_barrier::init(unsigned arrivals) {
