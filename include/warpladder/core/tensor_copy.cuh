@@ -179,7 +179,8 @@ void note_rows(const tensor_map& map, int row, int col, int matrix, const Note& 
 inline void copy_box_to(transaction_barrier& barrier, void* shared, const tensor_map& map, int row,
                         int col, int matrix) {
   const auto copy_box = [](const transaction_barrier::pending_copy& copy) SIMT_UNTRACED {
-    const auto& map = *static_cast<const tensor_map*>(copy.from);
+    tensor_map map;
+    std::memcpy(&map, copy.map, sizeof map);
     auto* const to = static_cast<std::byte*>(copy.to);
     for_each_in_box(map, copy.row, copy.col, copy.matrix, [&](int at, const std::byte* from) {
       if (from != nullptr) {
@@ -190,7 +191,11 @@ inline void copy_box_to(transaction_barrier& barrier, void* shared, const tensor
     });
   };
   simt::trace::note_bulk_copy_begins(shared, box_bytes(map));
-  barrier.add_pending({copy_box, shared, &map, box_bytes(map), row, col, matrix});
+  transaction_barrier::pending_copy copy{copy_box, shared, nullptr, box_bytes(map),
+                                         row,      col,    matrix,  {}};
+  static_assert(sizeof map <= sizeof copy.map);
+  std::memcpy(copy.map, &map, sizeof map);
+  barrier.add_pending(copy);
 }
 
 }  // namespace detail

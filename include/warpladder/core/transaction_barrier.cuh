@@ -52,6 +52,8 @@ class transaction_barrier {
     const void* from;
     unsigned bytes;
     int row, col, matrix;
+    // A tensor_map, by value: it is a parameter of a thread that may end before its copies do.
+    alignas(8) std::byte map[64];
   };
   WARPLADDER_ENGINE void add_pending(const pending_copy& copy);
   /// The same barrier in the shared memory of another block of the cluster.
@@ -65,7 +67,7 @@ class transaction_barrier {
   WARPLADDER_ENGINE void take_arrival(unsigned bytes);
   WARPLADDER_ENGINE void complete_phase_if_due();
 
-  static constexpr int max_pending = 16;
+  static constexpr int max_pending = 8;
   pending_copy copies_[max_pending];
   int pending_;
   unsigned arrivals_, arrivals_missing_, bytes_expected_, parity_, locked_;
