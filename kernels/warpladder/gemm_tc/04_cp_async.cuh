@@ -28,7 +28,7 @@ namespace warpladder::gemm_tc {
 
 struct cp_async_tuning {
   static constexpr int block_m = 128, block_n = 256, warp_m = 64, warp_n = 64;
-  static constexpr int depth_bytes = 64, stages = 4, group_rows = 16;
+  static constexpr int depth_bytes = 64, stages = 4, group_rows = 16, blocks_per_sm = 1;
   static constexpr bool swizzled = true;
   static constexpr int warps = block_m / warp_m * (block_n / warp_n), threads = 32 * warps;
 };
@@ -75,7 +75,8 @@ class tile_copier {
 };
 
 template <class Problem, class Tuning, bool AAlongK, bool BAlongK>
-__global__ void __launch_bounds__(Tuning::threads, 1) cp_async_kernel(Problem p) {
+__global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
+    cp_async_kernel(Problem p) {
   using input = typename Problem::input;
   using tiles = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>;
   using tile_a = typename tiles::a;

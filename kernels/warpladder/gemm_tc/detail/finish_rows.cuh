@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The way of a warp's sums to C, in rungs 01 to 04: through shared memory, so that neighbouring
-// lanes write neighbouring elements, 16 bytes each. In registers a lane has pairs: of 16-bit
-// outputs that would be half of a sector of global memory.
+// lanes write neighbours, and a row of the warp's tile becomes whole sectors of global memory. In
+// registers a lane has pairs, 4 lanes 8 columns: of 16-bit outputs half a sector.
 #pragma once
 
 #include <cstdint>
@@ -16,41 +16,47 @@ __host__ __device__ constexpr int sums_stride(int cols) {
   return cols + 8;
 }
 
-/// Finishes Rows x Cols sums in shared memory, `stride` apart, and writes those that belong to C
-/// from (first_row, first_col) on. first_col is a multiple of 16.
+/// Finishes Rows x Cols sums in shared memory, `stride` apart (a multiple of 4), and writes those
+/// that belong to C from (first_row, first_col) on. first_col is a multiple of 16.
 template <int Rows, int Cols, class Problem>
 __device__ __forceinline__ void finish_rows(const Problem& p, const typename Problem::scalar* sums,
                                             int stride, std::int64_t first_row,
                                             std::int64_t first_col, std::int64_t batch) {
   using scalar = typename Problem::scalar;
   using output = typename Problem::output;
-  constexpr int count = 16 / int{sizeof(output)};  // columns of a lane
+  constexpr int count = 4;  // columns of a lane: 16 bytes of shared memory
   constexpr int lanes_across = Cols / count;
   static_assert(Cols % count == 0 && 32 % lanes_across == 0);
-  struct alignas(16) packet {
+  struct alignas(16) sums_packet {
+    scalar sum[count];
+  };
+  struct alignas(count * sizeof(output)) packet {
     output element[count];
   };
   const int lane = int(threadIdx.x % 32);
   const std::int64_t col = first_col + lane % lanes_across * count;
   if (col >= p.n) return;
   output* const c = p.c + batch * p.stride_c + first_row * p.ldc + col;
-  const bool whole = col + count <= p.n && reinterpret_cast<std::uintptr_t>(c) % 16 == 0 &&
-                     p.ldc * sizeof(output) % 16 == 0;
+  const bool whole = col + count <= p.n &&
+                     reinterpret_cast<std::uintptr_t>(c) % alignof(packet) == 0 &&
+                     p.ldc % count == 0;
 
 #pragma unroll 1
   for (int i = lane / lanes_across; i < Rows && first_row + i < p.m; i += 32 / lanes_across) {
     const scalar* const sum = sums + i * stride + lane % lanes_across * count;
     if (!whole) {
+#pragma unroll 1
       for (int j = 0; j < count && col + j < p.n; ++j)
         finish(p, sum[j], first_row + i, col + j, batch);
       continue;
     }
+    const auto four = *reinterpret_cast<const sums_packet*>(sum);
     auto& target = *reinterpret_cast<packet*>(c + i * p.ldc);
     packet values;
     if (p.beta != scalar(0)) values = target;
 #pragma unroll
     for (int j = 0; j < count; ++j) {
-      scalar value = wrapping_product(p.alpha, sum[j]);
+      scalar value = wrapping_product(p.alpha, four.sum[j]);
       if (p.beta != scalar(0))
         value = wrapping_add(value, wrapping_product(p.beta, scalar(values.element[j])));
       values.element[j] = output(p.epilogue(value, first_row + i, col + j, batch));
