@@ -80,19 +80,20 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
   const int warp = int(threadIdx.x / 32), lane = int(threadIdx.x % 32);
   const int strip_x = warp % Tuning::across * Tuning::warp_x, slice = warp / Tuning::across;
   const int rank = int(blockIdx.x) & ((1 << log2_blocks) - 1);
-  const std::int64_t first_x = std::int64_t(blockIdx.x >> log2_blocks) * Tuning::tile_x;
-  const std::int64_t first_y = std::int64_t(blockIdx.y) * Tuning::tile_y, batch = blockIdx.z;
+  const unsigned first_x = (blockIdx.x >> log2_blocks) * Tuning::tile_x;
+  const unsigned first_y = blockIdx.y * Tuning::tile_y, batch = blockIdx.z;
 
-  scalar sum[Tuning::strips][Tuning::groups][4] = {};
   let_next_kernel_start();
-  wait_for_kernels_before();
-  if (const int k_end = p.depth(); k_end > 0) {
+  scalar sum[Tuning::strips][Tuning::groups][4] = {};
+  constexpr int step = Tuning::chunks * operand_x::chunk;
+  const int k_end = p.depth();
+  int k = (rank * Tuning::slices + slice) * step;
+  if (k < k_end) {
     const operand_x x(v.x, first_x + strip_x, batch);
     const operand_y y(v.y, first_y, batch);
-    constexpr int step = Tuning::chunks * operand_x::chunk;
+    wait_for_kernels_before();
 #pragma unroll 1
-    for (int k = (rank * Tuning::slices + slice) * step; k < k_end;
-         k += Tuning::slices * step << log2_blocks) {
+    do {
       typename operand_x::packet px[Tuning::chunks];
       typename operand_y::packet py[Tuning::chunks];
 #pragma unroll
@@ -119,7 +120,10 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
           }
         }
       }
-    }
+      k += Tuning::slices * step << log2_blocks;
+    } while (k < k_end);
+  } else {
+    wait_for_kernels_before();
   }
 
   constexpr int part = Tuning::tile_y * Tuning::pitch;  // one slice's sums
@@ -134,13 +138,14 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
         mine[(8 * group + i % 2) * Tuning::pitch + 16 * strip + i / 2 * 8] = sum[strip][group][i];
   if (log2_blocks == 0) __syncthreads();
 
-  const auto add_up = [&](const auto& shared_of) {
+  const auto add_up = [&](int blocks, const auto& shared_of) {
     const int rows_x = int(min(v.x.rows - first_x, std::int64_t{Tuning::tile_x}));
     const int rows_y = int(min(v.y.rows - first_y, std::int64_t{Tuning::tile_y}));
     // Neighbouring threads write neighbours in C.
-    const int count = v.x_is_a ? rows_x * Tuning::tile_y : rows_y * Tuning::tile_x;
-    for (int i = rank * Tuning::threads + int(threadIdx.x); i < count;
-         i += Tuning::threads << log2_blocks) {
+    const unsigned count = v.x_is_a ? rows_x * Tuning::tile_y : rows_y * Tuning::tile_x;
+#pragma unroll 1
+    for (unsigned i = rank * Tuning::threads + threadIdx.x; i < count;
+         i += blocks * Tuning::threads) {
       const int at_x = v.x_is_a ? i / Tuning::tile_y : i % Tuning::tile_x;
       const int at_y = v.x_is_a ? i % Tuning::tile_y : i / Tuning::tile_x;
       if (at_x >= rows_x || at_y >= rows_y) continue;
@@ -148,7 +153,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
                         at_x / Tuning::warp_x * Tuning::warp_x +
                         operand_x::place_of(at_x % Tuning::warp_x);
       std::conditional_t<std::is_integral_v<scalar>, unsigned, scalar> total = 0;
-      for (int block = 0; block < 1 << log2_blocks; ++block) {
+      for (int block = 0; block < blocks; ++block) {
         const scalar* const sums = shared_of(block) + place;
 #pragma unroll
         for (int s = 0; s < Tuning::slices; ++s) total += sums[s * part];
@@ -161,12 +166,12 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
   if (log2_blocks > 0) {
     const auto cluster = cooperative_groups::this_cluster();
     cluster.sync();
-    add_up([&](int block) { return cluster.map_shared_rank(shared, block); });
+    add_up(1 << log2_blocks, [&](int block) { return cluster.map_shared_rank(shared, block); });
     cluster.sync();  // nobody leaves while a neighbour still reads its shared memory
     return;
   }
 #endif
-  add_up([&](int) { return shared; });
+  add_up(1, [&](int) { return shared; });
 }
 
 namespace detail {

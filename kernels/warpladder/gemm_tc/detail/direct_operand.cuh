@@ -78,19 +78,18 @@ class direct_operand {
 
   /// The rows from first_row on. Rows outside of the matrix repeat its last ones: their sums
   /// belong to nobody.
-  __device__ direct_operand(const direct_matrix<In>& matrix, std::int64_t first_row,
-                            std::int64_t batch)
-      : k_stride_(matrix.k_stride) {
-    const int lane = int(threadIdx.x % 32), g = lane / 4;
+  __device__ direct_operand(const direct_matrix<In>& matrix, unsigned first_row, unsigned batch)
+      : k_stride_(Layout == direct_layout::along ? 1 : matrix.k_stride) {
+    const unsigned lane = threadIdx.x % 32, g = lane / 4, rows = unsigned(matrix.rows);
     const In* const data = matrix.data + batch * matrix.batch_stride;
-    own_k_ = lane % 4 * piece;
+    own_k_ = int(lane % 4) * piece;
     if constexpr (is_across) {
-      row_[0] = data + min(first_row + g * Slots, matrix.rows - Slots) + own_k_ * k_stride_;
+      row_[0] = data + min(first_row + g * Slots, rows - Slots) + own_k_ * k_stride_;
     } else {
 #pragma unroll
       for (int slot = 0; slot < Slots; ++slot)
-        row_[slot] = data + min(first_row + 8 * slot + g, matrix.rows - 1) * matrix.row_stride +
-                     own_k_ * k_stride_;
+        row_[slot] =
+            data + min(first_row + 8 * slot + g, rows - 1) * matrix.row_stride + own_k_ * k_stride_;
     }
   }
 
