@@ -689,6 +689,37 @@ void copies_arrive_in_order() {
   EXPECT_EQ(seen, expected);
 }
 
+/// Lane i copies i of 16 bytes.
+__global__ void copy_parts(const char* in, char* out) {
+  alignas(16) __shared__ char slots[17][16];
+  if (threadIdx.x <= 16) async_copy_part(slots[threadIdx.x], in, int(threadIdx.x));
+  async_copy_commit();
+  async_copy_wait<0>();
+  if (threadIdx.x <= 16) {
+    for (int i = 0; i < 16; ++i) out[threadIdx.x * 16 + i] = slots[threadIdx.x][i];
+  }
+}
+
+void parts_are_followed_by_zeros() {
+  device_facts facts;
+  WARPLADDER_TRY(query_device(facts));
+  if (facts.compute_capability < 80) GTEST_SKIP() << "needs compute capability 80";
+  const stream on;
+  std::vector<char> numbers(16), seen(17 * 16), expected(17 * 16);
+  for (int i = 0; i < 17 * 16; ++i) {
+    numbers[i % 16] = static_cast<char>(i % 16 + 1);
+    expected[i] = i % 16 < i / 16 ? static_cast<char>(i % 16 + 1) : char{0};
+  }
+  device_buffer<char> in(16), out(17 * 16);
+  copy_async<char>(in.view(), numbers, on);
+  ASSERT_EQ(
+      launch_kernel(copy_parts, {.grid = 1, .block = 32, .stream = on}, in.data(), out.data()),
+      cudaSuccess);
+  copy_async<char>(seen, out.view(), on);
+  on.synchronize();
+  EXPECT_EQ(seen, expected);
+}
+
 void device_facts_are_plausible() {
   device_facts facts;
   ASSERT_EQ(query_device(facts), cudaSuccess);
@@ -722,6 +753,7 @@ void add_core_tests() {
   device_test::add("CoreAsyncCopy", "4_bytes", copies_arrive_in_order<4>);
   device_test::add("CoreAsyncCopy", "8_bytes", copies_arrive_in_order<8>);
   device_test::add("CoreAsyncCopy", "16_bytes", copies_arrive_in_order<16>);
+  device_test::add("CoreAsyncCopy", "parts", parts_are_followed_by_zeros);
   device_test::add("CoreDevice", "facts_are_plausible", device_facts_are_plausible);
 }
 

@@ -56,7 +56,8 @@ __device__ __forceinline__ void stmatrix_transposed(void* row, const unsigned (&
 inline constexpr int stmatrix_min_compute_capability = 90;
 
 /// The mma instruction for inputs of type In: bf16, half, float (of which it takes the upper 19
-/// bits: tf32), int8_t, e4m3 or e5m2.
+/// bits: tf32), int8_t, e4m3 or e5m2. The 8-bit floats are instructions of compute capability 8.9;
+/// for 9.0 the compiler makes them of products of halves and float additions, at half the speed.
 template <class In>
 struct warp_mma {
   static constexpr bool is_byte_float =

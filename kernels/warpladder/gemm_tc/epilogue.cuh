@@ -172,8 +172,11 @@ struct quantise {
 /// Several epilogues, the first one first: chain{bias<float>{values}, relu{}}.
 template <class First, class... Rest>
 struct chain {
-  First first;
-  chain<Rest...> rest;
+  First first = {};
+  chain<Rest...> rest = {};
+
+  chain() = default;
+  __host__ __device__ chain(First f, Rest... r) : first(f), rest(r...) {}
 
   template <class X>
   __device__ auto operator()(X x, std::int64_t row, std::int64_t col, std::int64_t batch) const {
@@ -183,15 +186,15 @@ struct chain {
 
 template <class Last>
 struct chain<Last> {
-  Last last;
+  Last last = {};
+
+  chain() = default;
+  __host__ __device__ explicit chain(Last l) : last(l) {}
 
   template <class X>
   __device__ auto operator()(X x, std::int64_t row, std::int64_t col, std::int64_t batch) const {
     return last(x, row, col, batch);
   }
 };
-
-template <class... Steps>
-chain(Steps...) -> chain<Steps...>;
 
 }  // namespace warpladder::gemm_tc
