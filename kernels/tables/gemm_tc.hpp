@@ -16,7 +16,8 @@ namespace warpladder::tables {
 /// The pairs In -> Out that are compiled:
 ///   bf16 -> bf16, bf16 -> float, half -> half, float (tf32) -> float, int8 -> int32,
 ///   e4m3 -> bf16, e4m3 -> float, e5m2 -> bf16
-/// Builds for tracing have the first alone.
+/// The first has the whole ladder, the others its short_ladder; builds for tracing have the first
+/// alone.
 template <class In, class Out>
 std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc();
 

@@ -3,6 +3,7 @@
 // What gemm_tc_*.cu instantiate, each for one type of inputs: one file would take too long.
 #pragma once
 
+#include <type_traits>
 #include <warpladder/gemm_tc/ladder.cuh>
 #include <warpladder/gemm_tc/verify.cuh>
 #ifndef WARPLADDER_HOST_EXECUTOR
