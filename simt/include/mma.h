@@ -34,13 +34,6 @@ struct fragment {
   storage_element_type x[num_elements];
 };
 
-// To the nearest, ties away from zero, as cvt.rna.tf32.f32 does.
-inline float __float_to_tf32(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7f800000u) == 0x7f800000u) return value;
-  return std::bit_cast<float>((bits + 0x1000u) & 0xffffe000u);
-}
-
 template <class Use, int M, int N, int K, class T, class Layout>
 void fill_fragment(fragment<Use, M, N, K, T, Layout>& target, const auto& value) {
   for (auto& element : target.x) element = value;

@@ -66,7 +66,9 @@ __device__ __forceinline__ void stage_elements(In (&shared)[Slices][Width][Slice
     In element;
     memset(static_cast<void*>(&element), 0, sizeof(In));
     if (along < width_left && k < k_left) element = from[along * width_step + k * k_step];
-    if constexpr (std::is_same_v<In, float>) element = nvcuda::wmma::__float_to_tf32(element);
+    // wmma wants tf32 made; rounding could make infinity of a finite number.
+    if constexpr (std::is_same_v<In, float>)
+      element = __uint_as_float(__float_as_uint(element) & 0xffffe000u);
     shared[k / SliceK][along][k % SliceK] = element;
   }
 }
