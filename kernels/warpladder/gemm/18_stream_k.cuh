@@ -21,59 +21,12 @@
 #include <limits>
 #include <warpladder/core/device.hpp>
 #include <warpladder/gemm/12_tensor_copy.cuh>
+#include <warpladder/gemm/detail/stream_k_schedule.cuh>
 
 namespace warpladder::gemm {
 
-/// How the product is divided; made on the host, the same for all blocks.
-struct stream_k_schedule {
-  static constexpr int grain = 16;  // k per unit of work, the finest cut
-
-  int tiles, blocks;
-  int waves;            ///< of whole tiles, before the streamed rest
-  int grains_per_tile;  ///< ceil(depth / grain)
-  int depth;
-
-  /// First unit of the streamed rest that belongs to `block`.
-  __host__ __device__ std::int64_t begin(int block) const {
-    return (tiles - std::int64_t{waves} * blocks) * grains_per_tile * block / blocks;
-  }
-};
-
-/// Walks over the pieces of one block: one output tile each, k from k_begin up to k_end.
-struct stream_k_cursor {
-  int tile, k_begin, k_end;
-
-  __device__ explicit stream_k_cursor(const stream_k_schedule& schedule)
-      : wave_(0), streamed_(schedule.begin(blockIdx.x)), end_(schedule.begin(blockIdx.x + 1)) {
-    advance(schedule);
-  }
-  __device__ bool at_end() const { return tile < 0; }
-  __device__ void advance(const stream_k_schedule& schedule) {
-    if (wave_ < schedule.waves) {
-      tile = wave_++ * schedule.blocks + int(blockIdx.x);
-      k_begin = 0;
-      k_end = schedule.depth;
-      return;
-    }
-    if (streamed_ >= end_) {
-      tile = -1;
-      return;
-    }
-    const std::int64_t left = end_ - streamed_;
-    const int first = int(streamed_ % schedule.grains_per_tile);
-    const int here = schedule.grains_per_tile - first;
-    const int grains = left < here ? int(left) : here;
-    tile = schedule.waves * schedule.blocks + int(streamed_ / schedule.grains_per_tile);
-    k_begin = first * schedule.grain;
-    k_end = (first + grains) * schedule.grain;
-    if (k_end > schedule.depth) k_end = schedule.depth;
-    streamed_ += grains;
-  }
-
- private:
-  int wave_;
-  std::int64_t streamed_, end_;
-};
+using stream_k_schedule = detail::stream_k_schedule<16>;
+using stream_k_cursor = detail::stream_k_cursor<16>;
 
 template <class Tuning, bool TurnA, bool TurnB>
 __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
@@ -94,7 +47,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   const int blocks_n = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
 
   // Requests run up to two k-tiles ahead of the arithmetic, across the borders of output tiles.
-  stream_k_cursor wanted(schedule), piece(schedule);
+  stream_k_cursor wanted(schedule, int(blockIdx.x)), piece(schedule, int(blockIdx.x));
   int requested = 0;
   const auto request = [&] {
     if (wanted.at_end()) return;

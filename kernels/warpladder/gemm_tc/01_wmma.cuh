@@ -57,7 +57,7 @@ struct wmma_tiles {
 template <int Threads, int Slices, int Width, int SliceK, class In>
 __device__ __forceinline__ void stage_elements(In (&shared)[Slices][Width][SliceK], const In* from,
                                                std::int64_t width_step, std::int64_t k_step,
-                                               std::int64_t width_left, int k_left) {
+                                               std::int64_t width_left, std::int64_t k_left) {
 #pragma unroll 2
   for (int i = int(threadIdx.x); i < Slices * Width * SliceK; i += Threads) {
     // Neighbouring lanes read neighbours in memory.
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm) wmma_k
     for (auto& fragment : sums) wmma::fill_fragment(fragment, scalar(0));
   }
   const int depth = p.depth();
-  for (int k = 0; k < depth; k += layout::block_k) {
+  for (std::int64_t k = 0; k < depth; k += layout::block_k) {
     stage_elements<Tuning::threads>(tiles.a, a + k * p.a_col(), p.a_row(), p.a_col(),
                                     p.m - block_row, depth - k);
     stage_elements<Tuning::threads>(tiles.b, b + k * p.b_row(), p.b_col(), p.b_row(),

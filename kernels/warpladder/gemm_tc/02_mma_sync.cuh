@@ -57,7 +57,8 @@ struct mma_sync_tiles {
 template <class Tile, int Threads, class In>
 __device__ __forceinline__ void stage_tile(unsigned char* shared, const In* from, std::int64_t ld,
                                            bool aligned, std::int64_t first_width,
-                                           std::int64_t width, int first_k, int k) {
+                                           std::int64_t width, std::int64_t first_k,
+                                           std::int64_t k) {
   constexpr int pass_rows = Threads / Tile::row_pieces;
   static_assert(Tile::rows % pass_rows == 0);
   const int first = int(threadIdx.x) / Tile::row_pieces;
@@ -106,7 +107,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
 
   typename Problem::scalar sum[strips_a][strips_b][2][4] = {};
   const int depth = p.depth();
-  for (int k = 0; k < depth; k += tiles::block_k) {
+  for (std::int64_t k = 0; k < depth; k += tiles::block_k) {
     stage_tile<tile_a, Tuning::threads>(shared_a, a, p.lda, a_aligned, block_row, p.m, k, depth);
     stage_tile<tile_b, Tuning::threads>(shared_b, b, p.ldb, b_aligned, block_col, p.n, k, depth);
     __syncthreads();

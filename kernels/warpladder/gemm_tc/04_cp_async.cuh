@@ -159,7 +159,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
     // An iteration begins behind the barrier, with what is left of the tile before it. Of the first
     // tile those are zeros; so are copies beyond the end of k, which nobody multiplies.
     int reading = 0, writing = ring_bytes - stage_bytes;
-    for (int k = 0; k < depth; k += tiles::block_k) {
+    for (int left = depth; left > 0; left -= tiles::block_k) {
       int pass = 0;
       load(ring + reading, 0);
 #pragma unroll

@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(384, 1)
 
   detail::ring_position<stages> at;
   if (warpgroup == consumers) {
-    shrink_registers<40>();
+    shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
     for (int tile = 0; tile < tiles; ++tile) {
       unsigned char* const stage = ring + at.stage * stage_bytes;
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(384, 1)
       at.advance();
     }
   } else {
-    grow_registers<232>();
+    grow_registers<240>();
     const auto release = [&](int stage) {
       __syncwarp();
       if (threadIdx.x % 32 == 0) empty[stage].arrive();

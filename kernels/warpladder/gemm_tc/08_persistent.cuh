@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
 
   detail::ring_position<tuning::stages> at;
   if (warpgroup == tuning::consumers) {
-    shrink_registers<40>();
+    shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
     for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
       const place to = place_of(tile);
@@ -108,7 +108,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       }
     }
   } else {
-    grow_registers<232>();
+    grow_registers<240>();
     const auto release = [&](int stage) {
       __syncwarp();
       if (threadIdx.x % 32 == 0) empty[stage].arrive();

@@ -16,7 +16,9 @@
 #include <warpladder/gemm_tc/06_two_warpgroups.cuh>
 #include <warpladder/gemm_tc/07_warp_specialized.cuh>
 #include <warpladder/gemm_tc/08_persistent.cuh>
+#include <warpladder/gemm_tc/09_multicast.cuh>
 #include <warpladder/gemm_tc/10_tile_order.cuh>
+#include <warpladder/gemm_tc/11_stream_k.cuh>
 #include <warpladder/gemm_tc/12_split_k.cuh>
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
@@ -36,7 +38,9 @@ using ladder = rung_list<
     two_warpgroups,
     warp_specialized,
     persistent,
+    multicast,
     tile_order,
+    stream_k,
     split_k,
     skinny,
     small>;
@@ -48,6 +52,6 @@ using short_ladder = rung_list<
 #ifndef WARPLADDER_HOST_EXECUTOR
     cublaslt,
 #endif
-    mma_sync, cp_async, tile_order, split_k, skinny, small>;
+    mma_sync, cp_async, tile_order, stream_k, split_k, skinny, small>;
 
 }  // namespace warpladder::gemm_tc
