@@ -152,6 +152,15 @@ std::vector<tc_case> ragged_and_skinny() {
   return cases;
 }
 
+/// More tiles than the host's four multiprocessors take at once: what loops over tiles, loops.
+std::vector<tc_case> many_tiles() {
+  if (sanitized) return {{260, 520, 72}};
+  return {{300, 600, 96},
+          {129, 1030, 160},
+          {.m = 520, .n = 257, .k = 200, .beta = 1},
+          {.m = 130, .n = 264, .k = 72, .batch = 3}};
+}
+
 std::vector<tc_case> empty() {
   return {{.m = 4, .n = 5, .k = 3, .batch = 0},
           {0, 16, 4},
@@ -452,6 +461,8 @@ void large(const method<In, Out>& how) {
       {.m = 1111, .n = 2222, .k = 333, .trans_a = yes, .beta = 0.5, .gap = 16},
       {.m = 2048, .n = 512, .k = 768, .trans_b = yes, .alpha = -0.5, .align = 1, .offset = 1},
       {.m = 64, .n = 4096, .k = 4096, .trans_b = yes},
+      {.m = 3000, .n = 5000, .k = 96, .trans_b = yes, .beta = 1},
+      {.m = 2100, .n = 3300, .k = 1000, .trans_b = yes},
       {.m = 128, .n = 128, .k = 16384, .trans_b = yes},
       {.m = 304, .n = 208, .k = 112, .trans_b = yes, .beta = 1, .batch = 50}};
   for (const tc_values kind : {tc_values::integers, tc_values::reals}) {
@@ -548,6 +559,7 @@ void add_tests(const std::string& type, const method<In, Out>& how) {
   };
   add("tile_edges", [how] { both_kinds(how, weights_transposed(tile_edges())); });
   add("ragged_and_skinny", [how] { both_kinds(how, weights_transposed(ragged_and_skinny())); });
+  add("many_tiles", [how] { both_kinds(how, weights_transposed(many_tiles())); });
   add("empty", [how] { both_kinds(how, weights_transposed(empty())); });
   add("layouts", [how] { both_kinds(how, layouts()); });
   add("scalars", [how] { both_kinds(how, weights_transposed(scalars())); });

@@ -50,10 +50,11 @@ struct solved {
 
  private:
   Out right_at(std::int64_t row, std::int64_t col, std::int64_t batch) const {
+    const double value = operands.reference(row, col, batch).value;
     if constexpr (std::is_integral_v<Out>) {
-      return operands.whole_reference(row, col, batch);
+      return Out(value);
     } else {
-      return Out(static_cast<float>(operands.reference(row, col, batch).value));
+      return Out(float(value));
     }
   }
 
@@ -116,9 +117,8 @@ void catches_planted_errors() {
         std::vector<Out> these = wrongs;
         if (is_exact) these.push_back(Out(float(real(right)) + 1));
         for (const Out wrong : these) {
-          SCOPED_TRACE(::testing::PrintToString(shape) + " with " +
-                       std::to_string(double(real(wrong))) + " at " + std::to_string(row) + ", " +
-                       std::to_string(col));
+          SCOPED_TRACE(::testing::PrintToString(shape) + " with " + std::to_string(real(wrong)) +
+                       " at " + std::to_string(row) + ", " + std::to_string(col));
           spoilt.operands.c_at(row, col, batch) = wrong;
           const gemm_tc::verification found = spoilt.verify(kind);
           EXPECT_EQ(found.wrong, 1u);
@@ -139,7 +139,7 @@ void draws_the_line_at_the_bound() {
   spoilt.solve();
   for (const double factor : {0.5, 1.5}) {
     // Out is coarse: move away from the right value until the bound, or what it allows, is passed.
-    const long double wrong = want.value + factor * want.bound;
+    const double wrong = want.value + factor * want.bound;
     const Out stored = Out(static_cast<float>(wrong));
     if (std::fabs(real(stored) - wrong) > 0.4 * want.bound) continue;
     spoilt.operands.c_at(2, 3) = stored;

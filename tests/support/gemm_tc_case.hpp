@@ -79,7 +79,7 @@ struct numbers<__nv_fp8_e5m2> {
 };
 
 template <class T>
-long double real(T value) {
+double real(T value) {
   if constexpr (std::is_integral_v<T>) {
     return value;
   } else {
@@ -196,96 +196,34 @@ class tc_operands {
   }
 
   struct answer {
-    long double value;
-    long double bound;
-    long double reach;  ///< the largest that any partial sum can be
+    double value;
+    double bound;
+    double reach;       ///< the largest that any partial sum can be
     bool may_overflow;  ///< in a partial sum or when it is stored
   };
 
   /// One element of the result, and how far tensor cores may be off: gemm_tc/verify.cuh says why.
-  answer reference(std::int64_t row, std::int64_t col, std::int64_t batch = 0) const
-      requires(!is_whole) {
-    using facts = gemm_tc::arithmetic<In>;
-    using stored = gemm_tc::storage<Out>;
-    const long double alpha = real(problem_.alpha), beta = real(problem_.beta);
-    const std::int64_t depth = alpha == 0 ? 0 : shape_.k;
-    const long double least = facts::input_error > 0 ? 0x1p-126L : 0.0L;
-    long double sum = 0, magnitude = 0;
-    for (std::int64_t k = 0; k < depth; ++k) {
-      const long double a = real(a_[a_index(row, k, batch)]), b = real(b_[b_index(k, col, batch)]);
-      sum += a * b;
-      magnitude += std::max(std::fabs(a), least) * std::max(std::fabs(b), least);
-    }
-    long double value = depth == 0 ? 0 : alpha * sum;
-    long double reach = depth == 0 ? 0 : std::fabs(alpha) * magnitude;
-    if (beta != 0) {
-      const long double old = beta * real(c_[c_index(row, col, batch)]);
-      value += old;
-      reach += std::fabs(old);
-    }
-    const long double inputs = (1 + facts::input_error) * (1 + facts::input_error) - 1;
-    const double steps = gemm_tc::roundings(double(depth));
-    long double bound = reach * (inputs + steps * facts::addition_error * (1 + inputs)) +
-                        steps * 0x1p-149L * (1 + std::fabs(alpha));
-    bound += stored::unit_roundoff * (std::fabs(value) + bound) + stored::smallest / 2;
-    return {value, bound, reach,
-            std::fabs(value) + bound > stored::largest ||
-                std::max(magnitude, reach) * (1 + inputs) > 0x1.fffffep127L};
-  }
-
-  /// The same for int8: everything is modulo 2^32.
-  std::int32_t whole_reference(std::int64_t row, std::int64_t col, std::int64_t batch = 0) const {
-    std::int64_t sum = 0;
-    for (std::int64_t k = 0; problem_.alpha != 0 && k < shape_.k; ++k)
-      sum += std::int64_t(real(a_[a_index(row, k, batch)])) *
-             std::int64_t(real(b_[b_index(k, col, batch)]));
-    std::uint32_t value = std::uint32_t(problem_.alpha) * std::uint32_t(sum);
-    if (problem_.beta != 0)
-      value += std::uint32_t(problem_.beta) *
-               std::uint32_t(std::int32_t(real(c_[c_index(row, col, batch)])));
-    return std::int32_t(value);
-  }
-
-  /// Is `got` right? `more_roundings`: how often the sum may have been rounded to Out on the way.
-  bool accepts(std::int64_t row, std::int64_t col, std::int64_t batch, Out got,
-               int more_roundings) const {
-    if constexpr (is_whole) {
-      return got == whole_reference(row, col, batch);
-    } else {
-      answer want = reference(row, col, batch);
-      const long double is = real(got);
-      if (std::isnan(want.value)) return std::isnan(is);
-      if (std::isinf(want.value)) return is == want.value;
-      if (kind_ == tc_values::integers && more_roundings == 0)
-        return is == real(Out(static_cast<float>(want.value)));
-      want.bound += more_roundings * gemm_tc::storage<Out>::unit_roundoff * want.reach;
-      if (!std::isfinite(is)) return want.may_overflow;
-      return std::fabs(is - want.value) <= want.bound;
-    }
+  answer reference(std::int64_t row, std::int64_t col, std::int64_t batch = 0) const {
+    return answer_at(inputs_of(batch), row, col, batch);
   }
 
   /// The device's C against the reference, everything around C against the canaries, and A and B
-  /// against what was uploaded.
+  /// against what was uploaded. `more_roundings`: how often a sum may be rounded to Out on its way.
   ::testing::AssertionResult check(int more_roundings = 0) const {
     const guarded_array<Out> result = c_.download();
     // Right elements are put back to what they were: what remains different was written outside.
     guarded_array<Out> outside = c_.download();
     for (std::int64_t batch = 0; batch < shape_.batch; ++batch) {
+      const inputs in = inputs_of(batch);
       for (std::int64_t row = 0; row < shape_.m; ++row) {
         for (std::int64_t col = 0; col < shape_.n; ++col) {
           const std::int64_t at = c_index(row, col, batch);
-          if (!accepts(row, col, batch, result[at], more_roundings)) {
-            auto failure = ::testing::AssertionFailure();
-            failure << "C(" << row << ", " << col << ") of product " << batch << " is "
-                    << real(result[at]) << ", expected ";
-            if constexpr (is_whole) {
-              failure << whole_reference(row, col, batch);
-            } else {
-              const answer want = reference(row, col, batch);
-              failure << want.value << " +- " << want.bound
-                      << (kind_ == tc_values::integers ? ", exactly" : "");
-            }
-            return failure;
+          const answer want = answer_at(in, row, col, batch);
+          if (!accepts(want, result[at], more_roundings)) {
+            return ::testing::AssertionFailure()
+                   << "C(" << row << ", " << col << ") of product " << batch << " is "
+                   << real(result[at]) << ", expected " << want.value << " +- " << want.bound
+                   << (kind_ == tc_values::integers ? ", exactly" : "");
           }
           outside[at] = c_[at];
         }
@@ -327,6 +265,71 @@ class tc_operands {
 #else
   static constexpr bool guard_inputs = false;  // compute-sanitizer sees the end of the allocation
 #endif
+
+  /// What an element is computed from, as numbers: the rows of op(A) and the columns of op(B).
+  struct inputs {
+    std::vector<double> a, b;
+  };
+  inputs inputs_of(std::int64_t batch) const {
+    inputs in;
+    for (std::int64_t row = 0; row < shape_.m; ++row) {
+      for (std::int64_t k = 0; k < shape_.k; ++k) in.a.push_back(real(a_[a_index(row, k, batch)]));
+    }
+    for (std::int64_t col = 0; col < shape_.n; ++col) {
+      for (std::int64_t k = 0; k < shape_.k; ++k) in.b.push_back(real(b_[b_index(k, col, batch)]));
+    }
+    return in;
+  }
+
+  answer answer_at(const inputs& in, std::int64_t row, std::int64_t col, std::int64_t batch) const {
+    using facts = gemm_tc::arithmetic<In>;
+    const std::int64_t depth = problem_.alpha == 0 ? 0 : shape_.k;
+    constexpr double least = facts::input_error > 0 ? 0x1p-126 : 0;
+    const double* const a = in.a.data() + row * shape_.k;
+    const double* const b = in.b.data() + col * shape_.k;
+    double sum = 0, magnitude = 0;
+    for (std::int64_t k = 0; k < depth; ++k) {  // each product is exact
+      sum += a[k] * b[k];
+      magnitude += std::max(std::fabs(a[k]), least) * std::max(std::fabs(b[k]), least);
+    }
+    const Out old = c_[c_index(row, col, batch)];
+    if constexpr (is_whole) {  // modulo 2^32
+      std::uint32_t value = std::uint32_t(problem_.alpha) * std::uint32_t(std::int64_t(sum));
+      if (problem_.beta != 0) value += std::uint32_t(problem_.beta) * std::uint32_t(old);
+      return {double(std::int32_t(value)), 0, 0, false};
+    } else {
+      using stored = gemm_tc::storage<Out>;
+      const double alpha = std::fabs(problem_.alpha);
+      double value = depth == 0 ? 0 : problem_.alpha * sum, reach = alpha * magnitude;
+      if (problem_.beta != 0) {
+        value += problem_.beta * real(old);
+        reach += std::fabs(problem_.beta * real(old));
+      }
+      const double inputs_off = (1 + facts::input_error) * (1 + facts::input_error) - 1;
+      const double steps = gemm_tc::roundings(double(depth));
+      double bound = reach * (inputs_off + steps * facts::addition_error * (1 + inputs_off)) +
+                     steps * 0x1p-149 * (1 + alpha);
+      bound += stored::unit_roundoff * (std::fabs(value) + bound) + stored::smallest / 2;
+      return {value, bound, reach,
+              std::fabs(value) + bound > stored::largest ||
+                  std::max(magnitude, reach) * (1 + inputs_off) > 0x1.fffffep127};
+    }
+  }
+
+  bool accepts(answer want, Out got, int more_roundings) const {
+    const double is = real(got);
+    if constexpr (is_whole) {
+      return is == want.value;
+    } else {
+      if (std::isnan(want.value)) return std::isnan(is);
+      if (std::isinf(want.value)) return is == want.value;
+      if (kind_ == tc_values::integers && more_roundings == 0)
+        return is == real(Out(static_cast<float>(want.value)));
+      want.bound += more_roundings * gemm_tc::storage<Out>::unit_roundoff * want.reach;
+      if (!std::isfinite(is)) return want.may_overflow;
+      return std::fabs(is - want.value) <= want.bound;
+    }
+  }
 
   static In negative(In value) {
     if constexpr (is_whole) {
