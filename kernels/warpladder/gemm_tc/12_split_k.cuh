@@ -166,14 +166,13 @@ struct split_k {
       .name = "split_k",
       .idea = "a cluster cuts k, and adds up in distributed shared memory",
       .min_compute_capability = 90};
-  using narrow = split_k_tuning<64, 64, 32, 32, 4, 2>;
+  using narrow = split_k_tuning<64, 64, 32, 32, 4, 3>;
   using wide = split_k_tuning<64, 128, 32, 32, 4, 2>;
   static constexpr int max_log2_blocks = 3;  // clusters of 8: what every device with them can do
 
   template <class Problem>
   static support supports(const Problem& p) {
-    if (p.m > std::int64_t{1} << 22 || p.n > std::int64_t{1} << 22)
-      return {"C is large: cutting k has nothing to win"};
+    if (p.m * p.n > std::int64_t{1} << 28) return {"C is large: cutting k has nothing to win"};
     return cp_async::supports(p);
   }
 
@@ -187,20 +186,20 @@ struct split_k {
     if (p.is_empty()) return cudaSuccess;
     device_facts device;
     if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
-    return p.m <= 64 && p.n >= 4096
+    return p.m <= 64 && p.n > 4096
                ? launch_tuned<wide>(p, stream, log2_blocks<wide>(p, device))
                : launch_tuned<narrow>(p, stream, log2_blocks<narrow>(p, device));
   }
 
-  /// As many blocks as there are multiprocessors, but each with four tiles of k.
+  /// About half as many blocks as fit on the device, none without a tile of k.
   template <class Tuning, class Problem>
   static int log2_blocks(const Problem& p, const device_facts& device) {
     const std::int64_t tiles = ceil_div<std::int64_t>(p.m, Tuning::block_m) *
                                ceil_div<std::int64_t>(p.n, Tuning::block_n) * p.batch;
     const std::int64_t k_bytes = std::int64_t{p.depth()} * sizeof(typename Problem::input);
     int log2 = 0;
-    while (log2 < max_log2_blocks && tiles << (log2 + 1) <= device.multiprocessors &&
-           k_bytes >> (log2 + 1) >= 4 * Tuning::depth_bytes)
+    while (log2 < max_log2_blocks && k_bytes >> (log2 + 1) >= Tuning::depth_bytes &&
+           20 * (tiles << log2) < 9 * Tuning::blocks_per_sm * device.multiprocessors)
       ++log2;
     return log2;
   }

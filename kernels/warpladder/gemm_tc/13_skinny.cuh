@@ -8,22 +8,19 @@
 // fragment is free as long as both operands agree (detail/direct_operand.cuh), so every lane loads
 // 16 bytes that are its fragment: no shared memory, no ldmatrix, no barrier until the end. The
 // warps of a block slice k between them and walk independently, many loads each in flight; their
-// sums meet in shared memory once, in the order of the slices. Where blocks are too few for the
-// machine, those of a cluster slice k further and read each other's sums.
+// sums meet in shared memory once, in the order of the slices.
 //
-// Arithmetic, m <= 8: one mma per 16 x 8 x 32 bytes; 4 KiB of weights are 8 mma for each group of
-// 8 rows. An SM receives 13 bytes per clock from device memory, 24 from L2: at 64 rows 8 groups
-// times 8 mma of 8 clocks on 4 units are 128 clocks per 4 KiB, 32 bytes per clock. Memory is the
-// limit throughout.
-// Bytes in flight: 3.0 TB/s * 0.7 us / 132 SMs = 16 KB, from L2 about twice that. A warp has 4 to 8
-// KiB of weights in flight, an SM 16 of them: 64 KiB or more.
-// Predicted, 8 x 4096 x 4096 of bf16: 32 MiB that stay in L2 at 5.5 TB/s: 6.1 us, and 2 us to
-// start, fill the pipe and add up. 8 x 14336 x 4096: 112 MiB from device memory, 39 us. Limited by:
-// the memory of the weights. At 32 and 64 rows the rows themselves are read once per tile of
-// weights, as many bytes again: hence tiles of up to 128 weights wide.
+// Arithmetic, m <= 8: two mma for 1 KiB of weights, and as many for each further 8 rows. Even with
+// one row, where 7/8 of the mma is padding, that is less than the 32 conversions and 32
+// multiply-adds that a warp would need for 1 KiB otherwise. Bytes in flight: 3.0 TB/s * 0.7 us /
+// 132 SMs = 16 KB, from L2 about twice that. A warp has 2 to 4 KiB of weights in flight for each 4
+// loads per lane, an SM 16 warps: 32 to 64 KiB. Predicted, 8 x 4096 x 4096 of bf16: 32 MiB from L2
+// at 5.5 TB/s: 6.1 us, and 2 us to start, fill the pipe and add up. 8 x 14336 x 4096: 112 MiB from
+// device memory at 3.0 TB/s: 39 us. Limited by: the memory of the weights; 1 x 14336 x 4096 runs
+// at 2.8 TB/s, and so does the vendor. Every block of 16 or 32 weights reads the few rows anew,
+// from L2: at 16 rows half as many bytes as weights, at 64 rows twice as many -> shared memory and
+// larger tiles, 12 or the rungs of wgmma.
 #pragma once
-
-#include <cooperative_groups.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -68,26 +65,24 @@ struct direct_view {
   }
 };
 
-/// Block i of a cluster along x takes part i of k. Grid: tiles of x times blocks of a cluster,
-/// tiles of y, batch.
+/// Grid: tiles of x, tiles of y, batch.
 template <class Tuning, detail::direct_layout LayoutX, detail::direct_layout LayoutY, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
-    direct_kernel(Problem p, direct_view<typename Problem::input> v, int log2_blocks) {
+    direct_kernel(Problem p, direct_view<typename Problem::input> v) {
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
   using operand_x = detail::direct_operand<input, 2 * Tuning::strips, LayoutX, reuse::none>;
   using operand_y = detail::direct_operand<input, Tuning::groups, LayoutY, reuse::likely>;
   const int warp = int(threadIdx.x / 32), lane = int(threadIdx.x % 32);
   const int strip_x = warp % Tuning::across * Tuning::warp_x, slice = warp / Tuning::across;
-  const int rank = int(blockIdx.x) & ((1 << log2_blocks) - 1);
-  const unsigned first_x = (blockIdx.x >> log2_blocks) * Tuning::tile_x;
-  const unsigned first_y = blockIdx.y * Tuning::tile_y, batch = blockIdx.z;
+  const unsigned first_x = blockIdx.x * Tuning::tile_x, first_y = blockIdx.y * Tuning::tile_y;
+  const unsigned batch = blockIdx.z;
 
   let_next_kernel_start();
   scalar sum[Tuning::strips][Tuning::groups][4] = {};
   constexpr int step = Tuning::chunks * operand_x::chunk;
   const int k_end = p.depth();
-  int k = (rank * Tuning::slices + slice) * step;
+  int k = slice * step;
   if (k < k_end) {
     const operand_x x(v.x, first_x + strip_x, batch);
     const operand_y y(v.y, first_y, batch);
@@ -120,7 +115,7 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
           }
         }
       }
-      k += Tuning::slices * step << log2_blocks;
+      k += Tuning::slices * step;
     } while (k < k_end);
   } else {
     wait_for_kernels_before();
@@ -136,60 +131,44 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         mine[(8 * group + i % 2) * Tuning::pitch + 16 * strip + i / 2 * 8] = sum[strip][group][i];
-  if (log2_blocks == 0) __syncthreads();
+  __syncthreads();
 
-  const auto add_up = [&](int blocks, const auto& shared_of) {
-    const int rows_x = int(min(v.x.rows - first_x, std::int64_t{Tuning::tile_x}));
-    const int rows_y = int(min(v.y.rows - first_y, std::int64_t{Tuning::tile_y}));
-    // Neighbouring threads write neighbours in C.
-    const unsigned count = v.x_is_a ? rows_x * Tuning::tile_y : rows_y * Tuning::tile_x;
+  const int rows_x = int(min(v.x.rows - first_x, std::int64_t{Tuning::tile_x}));
+  const int rows_y = int(min(v.y.rows - first_y, std::int64_t{Tuning::tile_y}));
+  // Neighbouring threads write neighbours in C.
+  const unsigned count = v.x_is_a ? rows_x * Tuning::tile_y : rows_y * Tuning::tile_x;
 #pragma unroll 1
-    for (unsigned i = rank * Tuning::threads + threadIdx.x; i < count;
-         i += blocks * Tuning::threads) {
-      const int at_x = v.x_is_a ? i / Tuning::tile_y : i % Tuning::tile_x;
-      const int at_y = v.x_is_a ? i % Tuning::tile_y : i / Tuning::tile_x;
-      if (at_x >= rows_x || at_y >= rows_y) continue;
-      const int place = operand_y::place_of(at_y) * Tuning::pitch +
-                        at_x / Tuning::warp_x * Tuning::warp_x +
-                        operand_x::place_of(at_x % Tuning::warp_x);
-      std::conditional_t<std::is_integral_v<scalar>, unsigned, scalar> total = 0;
-      for (int block = 0; block < blocks; ++block) {
-        const scalar* const sums = shared_of(block) + place;
+  for (unsigned i = threadIdx.x; i < count; i += Tuning::threads) {
+    const int at_x = v.x_is_a ? i / Tuning::tile_y : i % Tuning::tile_x;
+    const int at_y = v.x_is_a ? i % Tuning::tile_y : i / Tuning::tile_x;
+    if (at_x >= rows_x || at_y >= rows_y) continue;
+    const scalar* const sums = shared + operand_y::place_of(at_y) * Tuning::pitch +
+                               at_x / Tuning::warp_x * Tuning::warp_x +
+                               operand_x::place_of(at_x % Tuning::warp_x);
+    scalar total = 0;
 #pragma unroll
-        for (int s = 0; s < Tuning::slices; ++s) total += sums[s * part];
-      }
-      const std::int64_t i_x = first_x + at_x, i_y = first_y + at_y;
-      finish(p, scalar(total), v.x_is_a ? i_x : i_y, v.x_is_a ? i_y : i_x, batch);
-    }
-  };
-#if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
-  if (log2_blocks > 0) {
-    const auto cluster = cooperative_groups::this_cluster();
-    cluster.sync();
-    add_up(1 << log2_blocks, [&](int block) { return cluster.map_shared_rank(shared, block); });
-    cluster.sync();  // nobody leaves while a neighbour still reads its shared memory
-    return;
+    for (int s = 0; s < Tuning::slices; ++s) total = wrapping_add(total, sums[s * part]);
+    const std::int64_t i_x = first_x + at_x, i_y = first_y + at_y;
+    finish(p, total, v.x_is_a ? i_x : i_y, v.x_is_a ? i_y : i_x, batch);
   }
-#endif
-  add_up(1, [&](int) { return shared; });
 }
 
 namespace detail {
 
-/// Launches the direct kernel for one tuning, clusters of 2^log2_blocks blocks for each tile.
+/// Launches the direct kernel for one tuning; with `overlaps` it may be set up while the kernel
+/// before it still runs.
 template <class Tuning, direct_layout LayoutX, direct_layout LayoutY, class Problem>
 cudaError_t launch_direct(const Problem& p, const direct_view<typename Problem::input>& v,
-                          int log2_blocks, cudaStream_t stream) {
-  const dim3 grid(unsigned(ceil_div<std::int64_t>(v.x.rows, Tuning::tile_x) << log2_blocks),
+                          cudaStream_t stream, bool overlaps = true) {
+  const dim3 grid(unsigned(ceil_div<std::int64_t>(v.x.rows, Tuning::tile_x)),
                   unsigned(ceil_div<std::int64_t>(v.y.rows, Tuning::tile_y)), unsigned(p.batch));
   return warpladder::launch_kernel(direct_kernel<Tuning, LayoutX, LayoutY, Problem>,
                                    {.grid = grid,
                                     .block = dim3(Tuning::threads),
                                     .shared_bytes = Tuning::shared_bytes,
                                     .stream = stream,
-                                    .cluster = 1u << log2_blocks,
-                                    .overlaps_kernel_before = true},
-                                   p, v, log2_blocks);
+                                    .overlaps_kernel_before = overlaps},
+                                   p, v);
 }
 
 }  // namespace detail
@@ -200,8 +179,6 @@ struct skinny {
                                   .idea = "weights from memory straight into fragments",
                                   .min_compute_capability = 80};
   static constexpr int max_rows = 64;
-  /// Slots of the weights: elements of one load where they are contiguous across.
-  static constexpr int strips = 2;
 
   template <class Problem>
   static support supports(const Problem& p) {
@@ -225,20 +202,48 @@ struct skinny {
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
+    device_facts device;
+    if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
     const view_of<Problem> v(p);
+    const std::int64_t row_bytes = p.k * std::int64_t{sizeof(typename Problem::input)};
+    const std::int64_t bytes = v.x.rows * row_bytes * p.batch;
+    // The halves of L2 keep copies of their own: weights that just fit are found at once only if
+    // the same multiprocessor read them last time, and blocks that start early land anywhere.
+    const choice which{.is_wide = v.x.rows * p.batch >= std::int64_t{64} * device.multiprocessors,
+                       .overlaps = bytes <= device.l2_bytes / 2 || bytes > device.l2_bytes};
     switch (v.groups) {
       case 1:
-        return start<direct_tuning<strips, 1, 4, 1, 8, 2>>(p, v, stream);
+        if (bytes <= device.l2_bytes)
+          return start<direct_tuning<2, 1, 4, 1, 16, 1>, across_tuning<1>>(p, v, which, stream);
+        if (row_bytes >= 8192)
+          return start<direct_tuning<1, 1, 4, 1, 16, 1>, across_tuning<1>>(p, v, which, stream);
+        return start<direct_tuning<1, 1, 4, 1, 8, 2>, across_tuning<1>>(p, v, which, stream);
       case 2:
-        return start<direct_tuning<strips, 2, 4, 1, 8, 2>>(p, v, stream);
+        return start<direct_tuning<1, 2, 4, 1, 8, 2>, across_tuning<2>>(p, v, which, stream);
       case 4:
-        return start<direct_tuning<strips, 4, 2, 1, 8, 2>>(p, v, stream);
+        if (which.is_wide)
+          return start<direct_tuning<2, 4, 2, 1, 8, 2>, across_tuning<4>>(p, v, which, stream);
+        return start<direct_tuning<2, 4, 2, 1, 16, 1>, across_tuning<4>>(p, v, which, stream);
       default:
-        return start<direct_tuning<strips, 8, 2, 2, 4, 1>>(p, v, stream);
+        if (which.is_wide)
+          return start<direct_tuning<4, 8, 1, 2, 4, 1>, across_tuning<8>>(p, v, which, stream);
+        return start<direct_tuning<1, 8, 2, 2, 8, 1>, across_tuning<8>>(p, v, which, stream);
     }
   }
 
  private:
+  struct choice {
+    bool is_wide;   ///< tiles of 64 weights are blocks enough
+    bool overlaps;  ///< with the kernel before
+  };
+
+  /// Weights that lie across: loads of 16 bytes need tiles of 64.
+  template <int Groups>
+  struct across_tuning {
+    using narrow = direct_tuning<2, Groups, Groups == 1 ? 4 : Groups == 8 ? 1 : 2, 1, 16, 1>;
+    using wide = direct_tuning<4, Groups, Groups == 8 ? 1 : 2, 1, 8, 1>;
+  };
+
   /// The larger operand is x. Groups: 8 rows each, a power of two.
   template <class Problem>
   struct view_of : direct_view<typename Problem::input> {
@@ -247,19 +252,27 @@ struct skinny {
 
     explicit view_of(const Problem& p) : direct_view<typename Problem::input>(p, p.m > p.n) {
       while (8 * groups < this->y.rows) groups *= 2;
-      layout_x = this->x.layout(p.depth(), 2 * strips, p.batch);
+      layout_x = this->x.layout(p.depth(), 2 * across_tuning<1>::narrow::strips, p.batch);
       layout_y = this->y.layout(p.depth(), groups, p.batch);
     }
   };
 
-  template <class Tuning, class Problem>
-  static cudaError_t start(const Problem& p, const view_of<Problem>& v, cudaStream_t stream) {
+  template <class Along, class Across, class Problem>
+  static cudaError_t start(const Problem& p, const view_of<Problem>& v, const choice& which,
+                           cudaStream_t stream) {
     using enum detail::direct_layout;
-    if (v.layout_x == across) return detail::launch_direct<Tuning, across, along>(p, v, 0, stream);
-    if (v.layout_y == along) return detail::launch_direct<Tuning, along, along>(p, v, 0, stream);
-    if constexpr (Tuning::groups * sizeof(typename Problem::input) >= 2)
-      return detail::launch_direct<Tuning, along, across>(p, v, 0, stream);
-    return cudaErrorInvalidValue;
+    if (v.layout_x == along) {
+      if (v.layout_y == along)
+        return detail::launch_direct<Along, along, along>(p, v, stream, which.overlaps);
+      if constexpr (Along::groups * sizeof(typename Problem::input) >= 2)
+        return detail::launch_direct<Along, along, across>(p, v, stream, which.overlaps);
+      return cudaErrorInvalidValue;  // which supports() said
+    }
+    using wide = typename Across::wide;
+    if (which.is_wide && v.x.layout(p.depth(), 2 * wide::strips, p.batch) == v.layout_x)
+      return detail::launch_direct<wide, across, along>(p, v, stream, which.overlaps);
+    return detail::launch_direct<typename Across::narrow, across, along>(p, v, stream,
+                                                                         which.overlaps);
   }
 };
 

@@ -44,32 +44,36 @@ struct small {
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
-    const auto tiles = [&](int across, int down) {
-      return ceil_div<std::int64_t>(p.m, across) * ceil_div<std::int64_t>(p.n, down) * p.batch;
+    const auto tiles = [&](int rows, int cols) {
+      return ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
     };
-    if (tiles(16, 16) <= 128) return launch_tuned<direct_tuning<1, 2, 2, 1, 4, 4>>(p, stream);
-    if (tiles(32, 32) <= 256) return launch_tuned<direct_tuning<2, 4, 2, 1, 8, 2>>(p, stream);
-    return launch_tuned<direct_tuning<2, 4, 2, 2, 4, 2>>(p, stream);
+    // The smallest tiles of which one or two blocks per multiprocessor are enough; each of the four
+    // slices of the first has all of its loads in flight at once.
+    const auto k_bytes = p.depth() * std::int64_t{sizeof(typename Problem::input)};
+    if (tiles(8, 16) <= 160 && k_bytes <= 512)
+      return launch_tuned<direct_tuning<1, 1, 2, 1, 4, 4>>(p, stream);
+    if (tiles(16, 16) <= 264) return launch_tuned<direct_tuning<1, 2, 1, 1, 8, 2>>(p, stream);
+    if (tiles(32, 32) <= 264) return launch_tuned<direct_tuning<2, 4, 1, 1, 8, 2>>(p, stream);
+    return launch_tuned<direct_tuning<2, 4, 1, 2, 8, 1>>(p, stream);
   }
 
-  /// Any layout with the tiles of `Tuning`; clusters of 2^log2_blocks blocks slice k.
+  /// Any layout with the tiles of `Tuning`, if it can be read so.
   template <class Tuning, class Problem>
-  static cudaError_t launch_tuned(const Problem& p, cudaStream_t stream, int log2_blocks = 0) {
+  static cudaError_t launch_tuned(const Problem& p, cudaStream_t stream) {
     using enum detail::direct_layout;
     // B is the 16-row operand, unless A alone lies across.
     const direct_view<typename Problem::input> v(
         p, p.trans_a == transpose::yes && p.trans_b == transpose::yes);
     const auto x = v.x.layout(p.depth(), 2 * Tuning::strips, p.batch);
     const auto y = v.y.layout(p.depth(), Tuning::groups, p.batch);
-    if (x == along && y == along)
-      return detail::launch_direct<Tuning, along, along>(p, v, log2_blocks, stream);
+    if (x == along && y == along) return detail::launch_direct<Tuning, along, along>(p, v, stream);
     if (x == across && y == along)
-      return detail::launch_direct<Tuning, across, along>(p, v, log2_blocks, stream);
+      return detail::launch_direct<Tuning, across, along>(p, v, stream);
     if constexpr (Tuning::groups * sizeof(typename Problem::input) >= 2) {
       if (x == across && y == across)
-        return detail::launch_direct<Tuning, across, across>(p, v, log2_blocks, stream);
+        return detail::launch_direct<Tuning, across, across>(p, v, stream);
     }
-    return detail::launch_direct<direct_tuning<1, 2, 1, 1, 4, 2>, anyhow, anyhow>(p, v, 0, stream);
+    return detail::launch_direct<direct_tuning<1, 2, 1, 1, 4, 2>, anyhow, anyhow>(p, v, stream);
   }
 };
 
