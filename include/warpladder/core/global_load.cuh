@@ -75,4 +75,16 @@ __device__ __forceinline__ void load_or_zero(unsigned (&words)[Bytes < 4 ? 1 : B
 #endif
 }
 
+/// Asks L2 to fetch the line of `address` from device memory. It has no result and changes none: it
+/// may be asked before other kernels have written there.
+__device__ __forceinline__ void prefetch_to_l2(const void* address, bool valid) {
+#ifndef WARPLADDER_HOST_EXECUTOR
+  asm volatile(
+      "{ .reg .pred p; setp.ne.b32 p, %1, 0;\n  @p prefetch.global.L2 [%0]; }" ::"l"(address),
+      "r"(int(valid)));
+#else
+  (void)address, (void)valid;
+#endif
+}
+
 }  // namespace warpladder

@@ -11,15 +11,18 @@
 // sums meet in shared memory once, in the order of the slices.
 //
 // Arithmetic, m <= 8: two mma for 1 KiB of weights, and as many for each further 8 rows. Even with
-// one row, where 7/8 of the mma is padding, that is less than the 32 conversions and 32
-// multiply-adds that a warp would need for 1 KiB otherwise. Bytes in flight: 3.0 TB/s * 0.7 us /
-// 132 SMs = 16 KB, from L2 about twice that. A warp has 2 to 4 KiB of weights in flight for each 4
-// loads per lane, an SM 16 warps: 32 to 64 KiB. Predicted, 8 x 4096 x 4096 of bf16: 32 MiB from L2
-// at 5.5 TB/s: 6.1 us, and 2 us to start, fill the pipe and add up. 8 x 14336 x 4096: 112 MiB from
-// device memory at 3.0 TB/s: 39 us. Limited by: the memory of the weights; 1 x 14336 x 4096 runs
-// at 2.8 TB/s, and so does the vendor. Every block of 16 or 32 weights reads the few rows anew,
-// from L2: at 16 rows half as many bytes as weights, at 64 rows twice as many -> shared memory and
-// larger tiles, 12 or the rungs of wgmma.
+// one row, where 7/8 of the mma is padding, that is less than the 16 conversions and 16
+// multiply-adds that a warp would need for 1 KiB otherwise.
+//
+// Bytes in flight: 3.0 TB/s * 0.7 us / 132 SMs = 16 KB, from L2 about twice that. A warp has 4 to 8
+// KiB of weights in flight, an SM 16 warps: 64 KiB or more. Where weights come from device memory,
+// a block asks L2 for its first ones while the kernel before it still runs.
+//
+// Predicted, 8 x 4096 x 4096 of bf16: 32 MiB from L2 at 5.5 TB/s: 6.1 us, and 2 us to start, fill
+// the pipe and add up. 8 x 14336 x 4096: 112 MiB from device memory at 3.0 TB/s: 39 us.
+// Limited by: the memory of the weights, which is the vendor's limit too. And every block of 16 or
+// 32 weights reads the few rows anew, from L2: at 16 rows half as many bytes as weights, at 64 rows
+// twice as many -> shared memory and larger tiles: 12, or the rungs of wgmma.
 #pragma once
 
 #include <algorithm>
@@ -65,10 +68,11 @@ struct direct_view {
   }
 };
 
-/// Grid: tiles of x, tiles of y, batch.
+/// Grid: tiles of x, tiles of y, batch. With `reads_ahead` L2 is asked for the first loads of x
+/// while the kernel before this one still runs.
 template <class Tuning, detail::direct_layout LayoutX, detail::direct_layout LayoutY, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
-    direct_kernel(Problem p, direct_view<typename Problem::input> v) {
+    direct_kernel(Problem p, direct_view<typename Problem::input> v, bool reads_ahead) {
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
   using operand_x = detail::direct_operand<input, 2 * Tuning::strips, LayoutX, reuse::none>;
@@ -86,6 +90,10 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
   if (k < k_end) {
     const operand_x x(v.x, first_x + strip_x, batch);
     const operand_y y(v.y, first_y, batch);
+    if (reads_ahead) {
+#pragma unroll
+      for (int c = 0; c < Tuning::chunks; ++c) x.prefetch(k + c * operand_x::chunk, k_end);
+    }
     wait_for_kernels_before();
 #pragma unroll 1
     do {
@@ -155,11 +163,15 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks)
 
 namespace detail {
 
-/// Launches the direct kernel for one tuning; with `overlaps` it may be set up while the kernel
-/// before it still runs.
+/// How a launch follows the kernel before it.
+struct direct_start {
+  bool overlaps = true;      ///< it may be set up while that kernel still runs
+  bool reads_ahead = false;  ///< and ask for its first loads of x
+};
+
 template <class Tuning, direct_layout LayoutX, direct_layout LayoutY, class Problem>
 cudaError_t launch_direct(const Problem& p, const direct_view<typename Problem::input>& v,
-                          cudaStream_t stream, bool overlaps = true) {
+                          cudaStream_t stream, direct_start start = {}) {
   const dim3 grid(unsigned(ceil_div<std::int64_t>(v.x.rows, Tuning::tile_x)),
                   unsigned(ceil_div<std::int64_t>(v.y.rows, Tuning::tile_y)), unsigned(p.batch));
   return warpladder::launch_kernel(direct_kernel<Tuning, LayoutX, LayoutY, Problem>,
@@ -167,8 +179,8 @@ cudaError_t launch_direct(const Problem& p, const direct_view<typename Problem::
                                     .block = dim3(Tuning::threads),
                                     .shared_bytes = Tuning::shared_bytes,
                                     .stream = stream,
-                                    .overlaps_kernel_before = overlaps},
-                                   p, v);
+                                    .overlaps_kernel_before = start.overlaps},
+                                   p, v, start.reads_ahead);
 }
 
 }  // namespace detail
@@ -209,8 +221,10 @@ struct skinny {
     const std::int64_t bytes = v.x.rows * row_bytes * p.batch;
     // The halves of L2 keep copies of their own: weights that just fit are found at once only if
     // the same multiprocessor read them last time, and blocks that start early land anywhere.
-    const choice which{.is_wide = v.x.rows * p.batch >= std::int64_t{64} * device.multiprocessors,
-                       .overlaps = bytes <= device.l2_bytes / 2 || bytes > device.l2_bytes};
+    const choice which{
+        .is_wide = v.x.rows * p.batch >= std::int64_t{64} * device.multiprocessors,
+        .start = {.overlaps = bytes <= device.l2_bytes / 2 || bytes > device.l2_bytes,
+                  .reads_ahead = bytes > device.l2_bytes}};
     switch (v.groups) {
       case 1:
         if (bytes <= device.l2_bytes)
@@ -233,8 +247,8 @@ struct skinny {
 
  private:
   struct choice {
-    bool is_wide;   ///< tiles of 64 weights are blocks enough
-    bool overlaps;  ///< with the kernel before
+    bool is_wide;  ///< tiles of 64 weights are blocks enough
+    detail::direct_start start;
   };
 
   /// Weights that lie across: loads of 16 bytes need tiles of 64.
@@ -263,16 +277,15 @@ struct skinny {
     using enum detail::direct_layout;
     if (v.layout_x == along) {
       if (v.layout_y == along)
-        return detail::launch_direct<Along, along, along>(p, v, stream, which.overlaps);
+        return detail::launch_direct<Along, along, along>(p, v, stream, which.start);
       if constexpr (Along::groups * sizeof(typename Problem::input) >= 2)
-        return detail::launch_direct<Along, along, across>(p, v, stream, which.overlaps);
+        return detail::launch_direct<Along, along, across>(p, v, stream, which.start);
       return cudaErrorInvalidValue;  // which supports() said
     }
     using wide = typename Across::wide;
     if (which.is_wide && v.x.layout(p.depth(), 2 * wide::strips, p.batch) == v.layout_x)
-      return detail::launch_direct<wide, across, along>(p, v, stream, which.overlaps);
-    return detail::launch_direct<typename Across::narrow, across, along>(p, v, stream,
-                                                                         which.overlaps);
+      return detail::launch_direct<wide, across, along>(p, v, stream, which.start);
+    return detail::launch_direct<typename Across::narrow, across, along>(p, v, stream, which.start);
   }
 };
 

@@ -120,6 +120,19 @@ class direct_operand {
     }
   }
 
+  /// Asks L2 for the chunk at k.
+  __device__ __forceinline__ void prefetch(int k, int k_end) const {
+    if constexpr (is_across) {
+#pragma unroll
+      for (int i = 0; i < piece; ++i)
+        prefetch_to_l2(row_[0] + (k + i) * k_stride_, k + own_k_ + i < k_end);
+    } else {
+#pragma unroll
+      for (int slot = 0; slot < Slots; ++slot)
+        prefetch_to_l2(row_[slot] + k * k_stride_, k + own_k_ < k_end);
+    }
+  }
+
   /// Word `i` of 4 of a slot's row: 4 / sizeof(In) neighbours along k.
   static __device__ __forceinline__ unsigned word(const packet& from, int slot, int i) {
     if constexpr (!is_across) {
