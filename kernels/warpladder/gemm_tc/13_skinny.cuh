@@ -192,6 +192,13 @@ struct skinny {
                                   .min_compute_capability = 80};
   static constexpr int max_rows = 64;
 
+  /// Weights that lie across: loads of 16 bytes need tiles of 64.
+  template <int Groups>
+  struct across_tuning {
+    using narrow = direct_tuning<2, Groups, Groups == 1 ? 4 : Groups == 8 ? 1 : 2, 1, 16, 1>;
+    using wide = direct_tuning<4, Groups, Groups == 8 ? 1 : 2, 1, 8, 1>;
+  };
+
   template <class Problem>
   static support supports(const Problem& p) {
     using enum detail::direct_layout;
@@ -249,13 +256,6 @@ struct skinny {
   struct choice {
     bool is_wide;  ///< tiles of 64 weights are blocks enough
     detail::direct_start start;
-  };
-
-  /// Weights that lie across: loads of 16 bytes need tiles of 64.
-  template <int Groups>
-  struct across_tuning {
-    using narrow = direct_tuning<2, Groups, Groups == 1 ? 4 : Groups == 8 ? 1 : 2, 1, 16, 1>;
-    using wide = direct_tuning<4, Groups, Groups == 8 ? 1 : 2, 1, 8, 1>;
   };
 
   /// The larger operand is x. Groups: 8 rows each, a power of two.
