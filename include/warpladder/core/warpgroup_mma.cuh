@@ -77,7 +77,8 @@ class warpgroup_products {
   /// Before the first start(), and whenever the threads have touched their sums since the last.
   WARPLADDER_ENGINE void begin();
 
-  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N columns, 32 bytes along k. Nobody may
+  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N (64, 128, 192 or 256)
+  /// columns, 32 bytes along k. Nobody may
   /// touch sum, A or B until wait() says so.
   template <class In, int N, operand_major MajorA, operand_major MajorB>
   WARPLADDER_ENGINE void start(warpgroup_sum_t<In> (&sum)[N / 2], matrix_descriptor a,
@@ -261,6 +262,10 @@ WARPLADDER_ENGINE void warpgroup_products::wait() {
 #define WARPLADDER_NAMES_64                                                                        \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) WARPLADDER_TEN(3) \
       WARPLADDER_TEN(4) WARPLADDER_TEN(5) "%60, %61, %62, %63"
+#define WARPLADDER_NAMES_96                                                                        \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) WARPLADDER_TEN(3) \
+      WARPLADDER_TEN(4) WARPLADDER_TEN(5) WARPLADDER_TEN(6) WARPLADDER_TEN(7)                      \
+          WARPLADDER_TEN(8) "%90, %91, %92, %93, %94, %95"
 #define WARPLADDER_NAMES_128                                                                       \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) WARPLADDER_TEN(3) \
       WARPLADDER_TEN(4) WARPLADDER_TEN(5) WARPLADDER_TEN(6) WARPLADDER_TEN(7) WARPLADDER_TEN(8)    \
@@ -274,6 +279,8 @@ WARPLADDER_ENGINE void warpgroup_products::wait() {
 #define WARPLADDER_SUMS_32(kind) WARPLADDER_SUMS_16(kind, 0), WARPLADDER_SUMS_16(kind, 16)
 #define WARPLADDER_SUMS_64(kind) \
   WARPLADDER_SUMS_32(kind), WARPLADDER_SUMS_16(kind, 32), WARPLADDER_SUMS_16(kind, 48)
+#define WARPLADDER_SUMS_96(kind) \
+  WARPLADDER_SUMS_64(kind), WARPLADDER_SUMS_16(kind, 64), WARPLADDER_SUMS_16(kind, 80)
 #define WARPLADDER_SUMS_128(kind)                                                       \
   WARPLADDER_SUMS_64(kind), WARPLADDER_SUMS_16(kind, 64), WARPLADDER_SUMS_16(kind, 80), \
       WARPLADDER_SUMS_16(kind, 96), WARPLADDER_SUMS_16(kind, 112)
@@ -312,11 +319,13 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
   constexpr int turn_a = MajorA == operand_major::outer, turn_b = MajorB == operand_major::outer;
   static_assert(sizeof(In) == 2 || (turn_a == 0 && turn_b == 0),
                 "only 16-bit operands may be major along m or n");
-  static_assert(N == 64 || N == 128 || N == 256);
+  static_assert(N == 64 || N == 128 || N == 192 || N == 256);
   if constexpr (N == 64)
     WARPLADDER_WGMMA_TYPES(64, 32, 32, 33, 34, 35, 36);
   else if constexpr (N == 128)
     WARPLADDER_WGMMA_TYPES(128, 64, 64, 65, 66, 67, 68);
+  else if constexpr (N == 192)
+    WARPLADDER_WGMMA_TYPES(192, 96, 96, 97, 98, 99, 100);
   else
     WARPLADDER_WGMMA_TYPES(256, 128, 128, 129, 130, 131, 132);
 }
@@ -324,11 +333,13 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
 #undef WARPLADDER_TEN
 #undef WARPLADDER_NAMES_32
 #undef WARPLADDER_NAMES_64
+#undef WARPLADDER_NAMES_96
 #undef WARPLADDER_NAMES_128
 #undef WARPLADDER_SUMS_4
 #undef WARPLADDER_SUMS_16
 #undef WARPLADDER_SUMS_32
 #undef WARPLADDER_SUMS_64
+#undef WARPLADDER_SUMS_96
 #undef WARPLADDER_SUMS_128
 #undef WARPLADDER_WGMMA
 #undef WARPLADDER_WGMMA_TYPES

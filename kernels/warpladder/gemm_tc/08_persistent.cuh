@@ -117,7 +117,10 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
                   1 + warpgroup);
     warpgroup_products products;
     for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
-      typename Problem::scalar sum[tuning::block_n / 2] = {};
+      typename Problem::scalar sum[tuning::block_n / 2];
+      if (k_tiles == 0) {
+        for (auto& one : sum) one = 0;
+      }
       int previous = 0;
       for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
         const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
@@ -127,7 +130,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         for (int step = 0; step < tile_a::k_steps; ++step)
           products.start<input, tuning::block_n, MajorA, MajorB>(
               sum, tile_a::at(stage, warpgroup * 64, step),
-              tile_b::at(stage + tile_a::bytes, 0, step), true);
+              tile_b::at(stage + tile_a::bytes, 0, step), k_tile > 0 || step > 0);
         products.commit();
         products.wait<1>();
         if (k_tile > 0) release(previous);

@@ -178,7 +178,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     warpgroup_products products;
     const handover<Problem, tuning::block_n> hand(plan, warpgroup);
     for (cursor piece(plan.schedule, share); !piece.at_end(); piece.advance(plan.schedule)) {
-      typename Problem::scalar sum[tuning::block_n / 2] = {};
+      typename Problem::scalar sum[tuning::block_n / 2];
       int previous = 0;
       for (int k = piece.k_begin; k < piece.k_end; k += tile_a::depth) {
         const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         for (int step = 0; step < tile_a::k_steps; ++step)
           products.start<input, tuning::block_n, MajorA, MajorB>(
               sum, tile_a::at(stage, warpgroup * 64, step),
-              tile_b::at(stage + tile_a::bytes, 0, step), true);
+              tile_b::at(stage + tile_a::bytes, 0, step), k > piece.k_begin || step > 0);
         products.commit();
         products.wait<1>();
         if (k > piece.k_begin) release(previous);

@@ -22,6 +22,7 @@
 #include <warpladder/gemm_tc/12_split_k.cuh>
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
+#include <warpladder/gemm_tc/15_pingpong.cuh>
 
 namespace warpladder::gemm_tc {
 
@@ -43,7 +44,8 @@ using ladder = rung_list<
     stream_k,
     split_k,
     skinny,
-    small>;
+    small,
+    pingpong>;
 // clang-format on
 
 /// The rungs that are compiled for other types than bf16 -> bf16: what differs from type to type is
@@ -52,6 +54,6 @@ using short_ladder = rung_list<
 #ifndef WARPLADDER_HOST_EXECUTOR
     cublaslt,
 #endif
-    mma_sync, cp_async, tile_order, stream_k, split_k, skinny, small>;
+    mma_sync, cp_async, tile_order, stream_k, split_k, skinny, small, pingpong>;
 
 }  // namespace warpladder::gemm_tc

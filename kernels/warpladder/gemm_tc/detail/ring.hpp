@@ -18,6 +18,12 @@ struct ring_position {
       parity ^= 1;
     }
   }
+  /// Leaves `count` buffers to somebody else.
+  __device__ __forceinline__ void skip(int count) {
+    stage += count;
+    parity ^= unsigned(stage / Stages % 2);
+    stage %= Stages;
+  }
 };
 
 }  // namespace warpladder::gemm_tc::detail

@@ -14,26 +14,32 @@
 
 namespace warpladder::gemm_tc::detail {
 
-/// What becomes of one sum before it is rounded. Plain: beta is 0 and there is no epilogue, nothing
-/// outside of the sum is looked at. Otherwise only elements of C are.
+/// What becomes of one sum before it is rounded. Plain: alpha is 1, beta is 0 and there is no
+/// epilogue, nothing outside of the sum is looked at. Otherwise only elements of C are.
 template <bool Plain, class Problem>
-__device__ __forceinline__ typename Problem::scalar finished(const Problem& p,
-                                                             typename Problem::scalar sum,
-                                                             std::int64_t row, std::int64_t col,
-                                                             std::int64_t batch) {
+__device__ __forceinline__ auto finished(const Problem& p, typename Problem::scalar sum,
+                                         std::int64_t row, std::int64_t col, std::int64_t batch) {
   using scalar = typename Problem::scalar;
-  scalar value = p.alpha * sum;
-  if constexpr (Plain) return value;
-  if (row >= p.m || col >= p.n) return scalar(0);
-  if (p.beta != scalar(0)) value += p.beta * scalar(p.c[batch * p.stride_c + row * p.ldc + col]);
-  return p.epilogue(value, row, col, batch);
+  if constexpr (Plain) {
+    return sum;
+  } else {
+    scalar value = wrapping_product(p.alpha, sum);
+    using result = decltype(p.epilogue(value, row, col, batch));
+    if (row >= p.m || col >= p.n) return result(0);
+    if (p.beta != scalar(0)) {
+      const auto old = scalar(p.c[batch * p.stride_c + row * p.ldc + col]);
+      value = wrapping_add(value, wrapping_product(p.beta, old));
+    }
+    return p.epilogue(value, row, col, batch);
+  }
 }
 
 /// Calls store.template operator()<Plain>(): one branch for all sums instead of one for each.
 template <class Problem, class Store>
 __device__ __forceinline__ void with_plain(const Problem& p, const Store& store) {
-  if constexpr (std::is_same_v<decltype(p.epilogue), no_epilogue>) {
-    if (p.beta == typename Problem::scalar(0)) return store.template operator()<true>();
+  using scalar = typename Problem::scalar;
+  if constexpr (std::is_same_v<std::remove_cvref_t<decltype(p.epilogue)>, no_epilogue>) {
+    if (p.alpha == scalar(1) && p.beta == scalar(0)) return store.template operator()<true>();
   }
   store.template operator()<false>();
 }
@@ -74,16 +80,17 @@ __device__ __forceinline__ void store_sums(const Problem& p,
   });
 }
 
-/// Through shared memory and the copy engine, for outputs of 16 bits: the warpgroup writes 64 x N
-/// swizzled elements (stmatrix, no bank conflicts), one thread asks the engine to take them away,
+/// Through shared memory and the copy engine, for outputs of 16 bits: the warpgroup writes swizzled
+/// chunks of 64 x 64 (stmatrix, no bank conflicts), one thread asks the engine to take them away,
 /// and all go on to the next tile. The engine leaves out what lies outside of C.
-template <int N, class Problem>
+/// Chunks: how many there is room for. With room for all N columns nobody waits in between.
+template <int N, class Problem, int Chunks = N / 64>
 class staged_store {
  public:
   using output = typename Problem::output;
   static constexpr bool fits = sizeof(output) == 2;
   static constexpr int chunk_cols = 64, chunk_bytes = 64 * 128;
-  static constexpr int shared_bytes = fits ? N / chunk_cols * chunk_bytes : 0;  // per warpgroup
+  static constexpr int shared_bytes = fits ? Chunks * chunk_bytes : 0;  // per warpgroup
 
   /// Can the copy engine write this C?
   static bool can(const Problem& p) {
@@ -113,30 +120,35 @@ class staged_store {
     const int row = thread / 32 * 16 + lane % 16;  // the one whose address this lane passes
     with_plain(p, [&]<bool Plain>() {
 #pragma unroll
-      for (int col = 0; col < N; col += 16) {
-        unsigned words[4];
+      for (int pass = 0; pass < N; pass += Chunks * chunk_cols) {
+        if (pass > 0) wait_until_free();
 #pragma unroll
-        for (int word = 0; word < 4; ++word) {
-          const int i = col / 2 + word * 2;
-          const std::int64_t r = first_row + warpgroup_sum_row(thread, i);
-          const std::int64_t c = first_col + warpgroup_sum_col(thread, i);
-          const output both[2] = {output(finished<Plain>(p, sum[i], r, c, batch)),
-                                  output(finished<Plain>(p, sum[i + 1], r, c + 1, batch))};
-          memcpy(&words[word], both, sizeof both);
+        for (int col = 0; col < Chunks * chunk_cols; col += 16) {
+          unsigned words[4];
+#pragma unroll
+          for (int word = 0; word < 4; ++word) {
+            const int i = (pass + col) / 2 + word * 2;
+            const std::int64_t r = first_row + warpgroup_sum_row(thread, i);
+            const std::int64_t c = first_col + warpgroup_sum_col(thread, i);
+            const output both[2] = {output(finished<Plain>(p, sum[i], r, c, batch)),
+                                    output(finished<Plain>(p, sum[i + 1], r, c + 1, batch))};
+            memcpy(&words[word], both, sizeof both);
+          }
+          const int piece = col % chunk_cols / 8 + lane / 16;
+          stmatrix(shared_ + col / chunk_cols * chunk_bytes + row * 128 + (piece ^ row % 8) * 16,
+                   words);
         }
-        const int piece = col % chunk_cols / 8 + lane / 16;
-        stmatrix(shared_ + col / chunk_cols * chunk_bytes + row * 128 + (piece ^ row % 8) * 16,
-                 words);
+        fence_for_engines();
+        numbered_barrier(barrier_, 128);
+        if (thread == 0) {
+#pragma unroll
+          for (int col = 0; col < Chunks * chunk_cols; col += chunk_cols)
+            tensor_store(engine_, map, int(first_row), int(first_col) + pass + col,
+                         shared_ + col / chunk_cols * chunk_bytes, int(batch));
+          engine_.commit();
+        }
       }
     });
-    fence_for_engines();
-    numbered_barrier(barrier_, 128);
-    if (thread != 0) return;
-#pragma unroll
-    for (int col = 0; col < N; col += chunk_cols)
-      tensor_store(engine_, map, int(first_row), int(first_col) + col,
-                   shared_ + col / chunk_cols * chunk_bytes, int(batch));
-    engine_.commit();
   }
 
   /// Before the warpgroup ends.

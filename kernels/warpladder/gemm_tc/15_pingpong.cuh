@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// 15 pingpong. Before: in 08 and 10 both consumers finish a tile at the same time, and for the 1000
+// to 1500 clocks in which they round and store it the tensor core has nothing to do: 2% of a tile
+// with k = 4096, 4% with k = 2048, twice that with 8-bit types.
+//
+// Idea: each consumer has tiles of its own, 128 rows of all columns, and they take turns: while one
+// stores, the other multiplies (CUTLASS calls it ping-pong; Thakkar et al., 2023). The producer
+// brings the tiles of C one after the other, so the turns need no barrier of their own: who has no
+// tile in the ring waits for it. Storing may now take its time, 8 KiB of staging are enough, and
+// the ring has them all. Price: at most 128 x 192, because one warpgroup holds all the sums, and so
+// more bytes per product: 128 x 128 takes 64 bytes a clock from L2, 128 x 192 takes 53, 128 x 256
+// took 48. The width is also a free choice against the last wave: see 16 tuned.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <warpladder/gemm_tc/08_persistent.cuh>
+#include <warpladder/gemm_tc/10_tile_order.cuh>
+
+namespace warpladder::gemm_tc {
+
+template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
+__global__ void __launch_bounds__(Tuning::threads, 1)
+    pingpong_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
+                    const __grid_constant__ tensor_map map_b,
+                    const __grid_constant__ tensor_map map_c) {
+  using tuning = Tuning;
+  using input = typename Problem::input;
+  using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
+  using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
+  using staging = detail::staged_store<tuning::block_n, Problem, 1>;
+
+  __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages], turn[2];
+  auto* const ring = dynamic_shared<unsigned char>();
+  const int warpgroup = int(threadIdx.x) / 128;
+
+  if (threadIdx.x == 0) {
+    for (transaction_barrier& barrier : full) barrier.init(1);
+    for (transaction_barrier& barrier : empty) barrier.init(4);
+    for (transaction_barrier& barrier : turn) barrier.init(4);
+  }
+  __syncthreads();
+  let_next_kernel_start();
+  wait_for_kernels_before();
+
+  const int rows = int(ceil_div<std::int64_t>(p.m, tuning::block_m));
+  const int cols = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
+  const int per_product = rows * cols, tiles = per_product * int(p.batch);
+  const int k_tiles = ceil_div(p.depth(), tile_a::depth);
+  struct place {
+    int row, col, batch;
+  };
+  const auto place_of = [&](int tile) {
+    const int2 at = Order::place(tile % per_product, rows, cols);
+    return place{at.y * tuning::block_m, at.x * tuning::block_n, tile / per_product};
+  };
+
+  detail::ring_position<tuning::stages> at;
+  if (warpgroup == tuning::consumers) {
+    shrink_registers<24>();
+    if (threadIdx.x % 128 != 0) return;
+    for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
+      const place to = place_of(tile);
+      const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
+      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+        unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
+        transaction_barrier& landed = full[at.stage];
+        const int k = k_tile * tile_a::depth;
+        empty[at.stage].wait(at.parity ^ 1);
+        landed.arrive_and_expect(tuning::stage_bytes);
+        tile_a::request(stage, map_a, to.row, k, batch_a, landed);
+        tile_b::request(stage + tile_a::bytes, map_b, to.col, k, batch_b, landed);
+        at.advance();
+      }
+    }
+  } else {
+    grow_registers<240>();
+    const auto release = [&](int stage) {
+      __syncwarp();
+      if (threadIdx.x % 32 == 0) empty[stage].arrive();
+    };
+    staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
+                  1 + warpgroup);
+    warpgroup_products products;
+    unsigned turns = warpgroup == 0 ? 1 : 0;  // the first one has its first turn at once
+    at.skip(warpgroup * k_tiles);
+    for (int tile = int(blockIdx.x) + warpgroup * int(gridDim.x); tile < tiles;
+         tile += 2 * int(gridDim.x), at.skip(k_tiles)) {
+      turn[warpgroup].wait(turns++ % 2);
+      typename Problem::scalar sum[2][tuning::block_n / 2];  // rows 0..63 and 64..127
+      if (k_tiles == 0) {
+        for (auto& half : sum) {
+          for (auto& one : half) one = 0;
+        }
+      }
+      int previous = 0;
+      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+        const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
+        full[at.stage].wait(at.parity);
+        products.begin();
+#pragma unroll
+        for (int step = 0; step < tile_a::k_steps; ++step) {
+          const matrix_descriptor columns = tile_b::at(stage + tile_a::bytes, 0, step);
+#pragma unroll
+          for (int half = 0; half < 2; ++half)
+            products.start<input, tuning::block_n, MajorA, MajorB>(
+                sum[half], tile_a::at(stage, half * 64, step), columns, k_tile > 0 || step > 0);
+        }
+        products.commit();
+        products.wait<1>();
+        if (k_tile > 0) release(previous);
+        previous = at.stage;
+        at.advance();
+      }
+      // All tiles of this turn have been waited for: what lands from now on is for the other.
+      __syncwarp();
+      if (threadIdx.x % 32 == 0) turn[1 - warpgroup].arrive();
+      const place to = place_of(tile);
+      products.wait<0>();
+      if (k_tiles > 0) release(previous);
+
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const std::int64_t row = std::int64_t{to.row} + half * 64;
+        if constexpr (staging::fits) {
+          if (staged) {
+            store.wait_until_free();
+            store.store(p, map_c, sum[half], row, to.col, to.batch);
+            continue;
+          }
+        }
+        detail::store_sums<tuning::block_n>(p, sum[half], row, to.col, to.batch);
+      }
+    }
+    store.drain();
+  }
+}
+
+/// Launches the kernel with a tuning and an order of the tiles.
+template <class Tuning, class Order, class Problem>
+cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
+  if (p.is_empty()) return cudaSuccess;
+  return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
+    using input = typename Problem::input;
+    using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
+    using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
+    using staging = detail::staged_store<Tuning::block_n, Problem, 1>;
+    const std::int64_t tiles = ceil_div<std::int64_t>(p.m, Tuning::block_m) *
+                               ceil_div<std::int64_t>(p.n, Tuning::block_n) * p.batch;
+    if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
+    device_facts device;
+    cudaError_t status = query_device(device);
+    if (status != cudaSuccess) return status;
+
+    tensor_map map_a = {}, map_b = {}, map_c = {};
+    status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+    const bool staged = staging::can(p);
+    if (status == cudaSuccess && staged) status = staging::make_map(map_c, p);
+    if (status != cudaSuccess) return status;
+    return warpladder::launch_kernel(
+        pingpong_kernel<Tuning, Order, MajorA, MajorB, Problem>,
+        {.grid = dim3(unsigned(std::min<std::int64_t>(tiles, device.multiprocessors))),
+         .block = dim3(Tuning::threads),
+         .shared_bytes =
+             Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
+         .stream = stream,
+         .overlaps_kernel_before = true},
+        p, staged, map_a, map_b, map_c);
+  });
+}
+
+/// A tile of 128 x BlockN for each of two warpgroups that take turns.
+template <int BlockN>
+using pingpong_tuning = persistent_tuning<BlockN, BlockN == 128 ? 6 : 5>;
+
+struct pingpong {
+  static constexpr rung_info info{.step = 15,
+                                  .name = "pingpong",
+                                  .idea = "one warpgroup stores while the other multiplies",
+                                  .min_compute_capability = 90};
+
+  template <class Problem>
+  static support supports(const Problem& p) {
+    return detail::supports_warpgroups(p);
+  }
+
+  template <class Problem>
+  static std::size_t workspace_bytes(const Problem&) {
+    return 0;
+  }
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    return launch_pingpong<pingpong_tuning<128>, banded_order<8>>(p, stream);
+  }
+};
+
+}  // namespace warpladder::gemm_tc
