@@ -1,160 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 12 split_k. Before: 64 x 4096 x 4096 has 16 tiles of 128 x 256 for 132 multiprocessors, and
-// stream-K's hand-over through memory costs more than so short a product takes.
+// 12 split_k. Before: 64 x 4096 x 4096 has 16 tiles of 128 x 256, half of each empty, for 132
+// multiprocessors; stream-K's hand-over through memory costs more than so short a product takes.
 //
 // Idea: the blocks of a cluster share a tile of C and cut its k. Each leaves its partial sums in
-// its own shared memory; then block r adds every r-th part of the rows, over all blocks in their
-// order, reading its neighbours' shared memory. One launch, no workspace, equal inputs give equal
-// bits. Tiles are small and deep: 64 x 64 or 64 x 128 by 128 bytes of k, in a ring of 4 stages with
-// three in flight, 48 to 72 KiB per block.
+// its own shared memory; then every block adds a part of the tile over all blocks in their order,
+// reading its neighbours' shared memory. One launch, no workspace, equal inputs give equal bits.
+// The inner loop is that of 07 on a tile of 128 x 64, the 128 along the longer side of C: with few
+// rows of A that is C^T = B^T A^T. A ring of eight stages has up to 192 KiB in flight.
 //
-// Bytes, 64 x 4096 x 4096 of bf16: 32 tiles of 64 x 128 by 4 blocks are 128 blocks of 1024 k, that
-// read 128 KiB of A and 256 KiB of B each; without cutting, 64 tiles of 64 x 64 read twice that on
-// half of the machine. From L2 at 24 bytes per clock and SM: 384 KiB are 9 us.
-// Price: a launch with clusters about 1 us, two cluster barriers and a read of 32 KiB from
-// neighbours about 1 us.
-// Limited by: L2, and the portable cluster size of 8 -> 13 for few rows.
+// Bytes, 64 x 4096 x 4096 of bf16: 32 tiles by 4 blocks are 128 blocks of 1024 k, that read 256 KiB
+// of B and 128 KiB of A each; without cutting, 32 blocks would read four times that. From L2 at 24
+// bytes per clock and SM: 384 KiB are 9 us.
+// Price: a launch with clusters, two cluster barriers and a read of 32 KiB from neighbours, 2 us.
+// Limited by: L2, and the portable cluster size of 8.
+// (With mma.sync, fragments and cp.async in the place of wgmma and the copy engine the same split
+// took 15 us in a development run, and for 8-bit floats, half the bytes, 16.)
 #pragma once
 
 #include <cooperative_groups.h>
 
-#include <algorithm>
+#include <utility>
 #include <warpladder/core/dependent_launch.cuh>
 #include <warpladder/core/device.hpp>
-#include <warpladder/gemm_tc/04_cp_async.cuh>
+#include <warpladder/core/launch.cuh>
+#include <warpladder/core/math.hpp>
+#include <warpladder/core/rung.hpp>
+#include <warpladder/core/shared_memory.cuh>
+#include <warpladder/gemm_tc/detail/ring.hpp>
+#include <warpladder/gemm_tc/detail/warpgroup_operand.cuh>
+#include <warpladder/gemm_tc/problem.hpp>
 
 namespace warpladder::gemm_tc {
 
-template <int BlockM, int BlockN, int WarpM, int WarpN, int Stages, int Blocks>
+/// x is the operand along the longer side of C, y the other one.
 struct split_k_tuning {
-  static constexpr int block_m = BlockM, block_n = BlockN, warp_m = WarpM, warp_n = WarpN;
-  static constexpr int depth_bytes = 128, stages = Stages, blocks_per_sm = Blocks;
-  static constexpr bool swizzled = true;
-  static constexpr int warps = block_m / warp_m * (block_n / warp_n), threads = 32 * warps;
-  static constexpr int stride = detail::sums_stride(block_n);  // of the sums in shared memory
+  static constexpr int block_x = 128, block_y = 64, stages = 8;
+  static constexpr int multipliers = block_x / 64 * 128, threads = multipliers + 32;
+  static constexpr int pitch = block_x + 4;  // of the sums: 4 columns of 8 rows hit 32 banks
+  static constexpr int shared_bytes = stages * (block_x + block_y) * 128;
 };
 
-/// Grid: tiles of C, column after column, times the blocks of a cluster; 1; batch.
-template <class Problem, class Tuning, bool AAlongK, bool BAlongK>
-__global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
-    split_k_kernel(Problem p, int log2_blocks) {
+/// Grid: tiles of C times the blocks of a cluster, batch.
+template <operand_major MajorX, operand_major MajorY, class Problem>
+__global__ void __launch_bounds__(split_k_tuning::threads, 1)
+    split_k_kernel(Problem p, bool x_is_a, int log2_blocks,
+                   const __grid_constant__ tensor_map map_x,
+                   const __grid_constant__ tensor_map map_y) {
 #if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
-  using tiles = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>;
-  using tile_a = typename tiles::a;
-  using tile_b = typename tiles::b;
-  using copier_a = tile_copier<tile_a, Tuning::threads>;
-  using copier_b = tile_copier<tile_b, Tuning::threads>;
-  constexpr int strips_a = Tuning::warp_m / 16, strips_b = Tuning::warp_n / 16;
-  constexpr int warps_across = Tuning::block_n / Tuning::warp_n;
-  constexpr int stage_bytes = tile_a::bytes + tile_b::bytes, stages = Tuning::stages;
+  using tuning = split_k_tuning;
+  using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX>;
+  using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY>;
+  constexpr int stages = tuning::stages, stage_bytes = tile_x::bytes + tile_y::bytes;
+
+  __shared__ transaction_barrier full[stages], empty[stages];
   auto* const ring = dynamic_shared<unsigned char>();
 
+  const std::int64_t extent_x = x_is_a ? p.m : p.n, extent_y = x_is_a ? p.n : p.m;
+  const unsigned tiles_x = unsigned(ceil_div<std::int64_t>(extent_x, tuning::block_x));
   const int blocks = 1 << log2_blocks, rank = int(blockIdx.x) & (blocks - 1);
-  const unsigned down = ceil_div<unsigned>(p.m, Tuning::block_m), tile = blockIdx.x >> log2_blocks;
-  const std::int64_t block_row = std::int64_t{tile % down} * Tuning::block_m;
-  const std::int64_t block_col = std::int64_t{tile / down} * Tuning::block_n;
-  const std::int64_t batch = blockIdx.z;
-  const int warp = int(threadIdx.x) / 32;
-  const int row = warp / warps_across * Tuning::warp_m, col = warp % warps_across * Tuning::warp_n;
+  const int first_x = int((blockIdx.x >> log2_blocks) % tiles_x) * tuning::block_x;
+  const int first_y = int((blockIdx.x >> log2_blocks) / tiles_x) * tuning::block_y;
+  const int batch = int(blockIdx.y), thread = int(threadIdx.x);
 
-  // This block's part of k, in whole tiles.
-  const int depth = p.depth(), k_tiles = ceil_div(depth, tiles::block_k);
-  const int first_tile = int((std::int64_t{rank} * k_tiles) >> log2_blocks);
-  const int last_tile = int((std::int64_t{rank + 1} * k_tiles) >> log2_blocks);
-  const std::int64_t first_k = std::int64_t{first_tile} * tiles::block_k;
-  const int part =
-      int(min(std::int64_t{depth}, std::int64_t{last_tile} * tiles::block_k) - first_k);
+  // This block's part of k, in tiles.
+  const std::int64_t tiles_k = ceil_div(p.depth(), tile_x::depth);
+  const int first_tile = int((rank * tiles_k) >> log2_blocks);
+  const int last_tile = int(((rank + 1) * tiles_k) >> log2_blocks);
 
-  scalar sum[strips_a][strips_b][2][4] = {};
+  if (thread == 0) {
+    for (transaction_barrier& barrier : full) barrier.init(1);
+    for (transaction_barrier& barrier : empty) barrier.init(tuning::multipliers / 32);
+  }
+  __syncthreads();
   let_next_kernel_start();
   wait_for_kernels_before();
-  if (part > 0) {
-    copier_a copy_a(p.a + batch * p.stride_a + first_k * p.a_col(), p.lda, block_row, p.m, part);
-    copier_b copy_b(p.b + batch * p.stride_b + first_k * p.b_row(), p.ldb, block_col, p.n, part);
-    int to_copy = last_tile - first_tile, writing = 0;
-    const auto start_tile = [&] {
-      if (to_copy-- > 0) {
-        unsigned char* const stage = ring + writing * stage_bytes;
-#pragma unroll
-        for (int pass = 0; pass < copier_a::passes; ++pass) copy_a.copy(stage, pass);
-#pragma unroll
-        for (int pass = 0; pass < copier_b::passes; ++pass)
-          copy_b.copy(stage + tile_a::bytes, pass);
-        copy_a.next_tile();
-        copy_b.next_tile();
-        writing = writing + 1 == stages ? 0 : writing + 1;
-      }
-      async_copy_commit();
-    };
-#pragma unroll 1
-    for (int i = 0; i < stages - 1; ++i) start_tile();
-    const tile_a read_a(row);
-    const tile_b read_b(col);
-    int reading = 0;
-#pragma unroll 1
-    for (int t = first_tile; t < last_tile; ++t) {
-      async_copy_wait<stages - 2>();
-      __syncthreads();  // the tile is here, and nobody reads the one before it
-      start_tile();
-      const unsigned char* const stage = ring + reading * stage_bytes;
-#pragma unroll
-      for (int step = 0; step < tile_a::steps; ++step) {
-        unsigned of_a[strips_a][4], of_b[strips_b][4];
-#pragma unroll
-        for (int i = 0; i < strips_a; ++i) read_a.load(of_a[i], stage, i, step);
-#pragma unroll
-        for (int j = 0; j < strips_b; ++j) read_b.load(of_b[j], stage + tile_a::bytes, j, step);
-#pragma unroll
-        for (int i = 0; i < strips_a; ++i)
-#pragma unroll
-          for (int j = 0; j < strips_b; ++j)
-#pragma unroll
-            for (int half = 0; half < 2; ++half)
-              warp_mma<input>::multiply_add(sum[i][j][half], of_a[i],
-                                            {of_b[j][2 * half], of_b[j][2 * half + 1]});
-      }
-      reading = reading + 1 == stages ? 0 : reading + 1;
+
+  scalar sum[tuning::block_y / 2] = {};
+  detail::ring_position<stages> at;
+  if (thread == tuning::multipliers) {
+    const int matrix_x = (x_is_a ? p.stride_a : p.stride_b) == 0 ? 0 : batch;
+    const int matrix_y = (x_is_a ? p.stride_b : p.stride_a) == 0 ? 0 : batch;
+    for (int tile = first_tile; tile < last_tile; ++tile) {
+      unsigned char* const stage = ring + at.stage * stage_bytes;
+      transaction_barrier& landed = full[at.stage];
+      empty[at.stage].wait(at.parity ^ 1);
+      landed.arrive_and_expect(stage_bytes);
+      tile_x::request(stage, map_x, first_x, tile * tile_x::depth, matrix_x, landed);
+      tile_y::request(stage + tile_x::bytes, map_y, first_y, tile * tile_x::depth, matrix_y,
+                      landed);
+      at.advance();
     }
-    async_copy_wait<0>();
-    __syncthreads();  // the ring is free for the sums
+  } else if (thread < tuning::multipliers) {
+    warpgroup_products products;
+    int previous = -1;
+    for (int tile = first_tile; tile < last_tile; ++tile) {
+      const unsigned char* const stage = ring + at.stage * stage_bytes;
+      full[at.stage].wait(at.parity);
+      products.begin();
+#pragma unroll
+      for (int step = 0; step < tile_x::k_steps; ++step)
+        products.start<input, tuning::block_y, MajorX, MajorY>(
+            sum, tile_x::at(stage, thread / 128 * 64, step),
+            tile_y::at(stage + tile_x::bytes, 0, step), true);
+      products.commit();
+      products.wait<1>();
+      __syncwarp();
+      if (previous >= 0 && thread % 32 == 0) empty[previous].arrive();
+      previous = at.stage;
+      at.advance();
+    }
+    products.wait<0>();
   }
+  __syncthreads();  // everything has landed and is multiplied: the sums take the ring's place
 
   auto* const sums = dynamic_shared<scalar>();
+  if (thread < tuning::multipliers) {
 #pragma unroll
-  for (int i = 0; i < strips_a; ++i)
-    detail::spread_strip<tile_a, tile_b>(sum[i], sums + (row + 16 * i) * Tuning::stride + col,
-                                         Tuning::stride);
+    for (int i = 0; i < tuning::block_y / 2; ++i)
+      sums[warpgroup_sum_col(thread % 128, i) * tuning::pitch + thread / 128 * 64 +
+           warpgroup_sum_row(thread % 128, i)] = sum[i];
+  }
+  const auto cluster = cooperative_groups::this_cluster();
+  cluster.sync();
 
-  // A warp takes a row; lanes four columns.
-  using total_t = std::conditional_t<std::is_integral_v<scalar>, unsigned, scalar>;
   struct alignas(16) quad {
     scalar x[4];
   };
-  const auto cluster = cooperative_groups::this_cluster();
-  cluster.sync();
-  const int rows = int(min(p.m - block_row, std::int64_t{Tuning::block_m}));
-#pragma unroll 1
-  for (int r = (warp << log2_blocks) + rank; r < rows; r += Tuning::warps << log2_blocks) {
-    scalar* const line = sums + r * Tuning::stride;
-    for (int c = int(threadIdx.x) % 32 * 4; c < Tuning::block_n; c += 128) {
-      total_t total[4] = {};
+  constexpr int quads_across = tuning::block_x / 4;
+  const int quads = int(min(extent_y - first_y, std::int64_t{tuning::block_y})) * quads_across;
+#pragma unroll 2
+  for (int i = rank * tuning::threads + thread; i < quads; i += tuning::threads << log2_blocks) {
+    const int x = i % quads_across * 4, y = i / quads_across;
+    quad total = {};
 #pragma unroll 4
-      for (int block = 0; block < blocks; ++block) {
-        const quad part = *reinterpret_cast<const quad*>(cluster.map_shared_rank(line + c, block));
+    for (int block = 0; block < blocks; ++block) {
+      const quad part = *reinterpret_cast<const quad*>(
+          cluster.map_shared_rank(sums + y * tuning::pitch + x, block));
 #pragma unroll
-        for (int i = 0; i < 4; ++i) total[i] += part.x[i];
-      }
-      const quad all{scalar(total[0]), scalar(total[1]), scalar(total[2]), scalar(total[3])};
-      *reinterpret_cast<quad*>(line + c) = all;  // which nobody else reads
+      for (int j = 0; j < 4; ++j) total.x[j] = wrapping_add(total.x[j], part.x[j]);
     }
-    __syncwarp();
-    detail::finish_rows<1, Tuning::block_n>(p, line, Tuning::stride, block_row + r, block_col,
-                                            batch);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const std::int64_t at_x = first_x + x + j, at_y = first_y + y;
+      if (at_x < extent_x) finish(p, total.x[j], x_is_a ? at_x : at_y, x_is_a ? at_y : at_x, batch);
+    }
   }
-  cluster.sync();  // nobody leaves while a neighbour still reads its shared memory
+  if (blocks > 1) cluster.sync();  // nobody leaves while a neighbour reads its shared memory
 #else
   __trap();
 #endif
@@ -166,14 +160,14 @@ struct split_k {
       .name = "split_k",
       .idea = "a cluster cuts k, and adds up in distributed shared memory",
       .min_compute_capability = 90};
-  using narrow = split_k_tuning<64, 64, 32, 32, 4, 3>;
-  using wide = split_k_tuning<64, 128, 32, 32, 4, 2>;
+  using tuning = split_k_tuning;
   static constexpr int max_log2_blocks = 3;  // clusters of 8: what every device with them can do
 
   template <class Problem>
   static support supports(const Problem& p) {
     if (p.m * p.n > std::int64_t{1} << 28) return {"C is large: cutting k has nothing to win"};
-    return cp_async::supports(p);
+    if (p.batch > 65535) return {"batch exceeds grid.y"};
+    return detail::supports_warpgroups(p);
   }
 
   template <class Problem>
@@ -186,43 +180,52 @@ struct split_k {
     if (p.is_empty()) return cudaSuccess;
     device_facts device;
     if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
-    return p.m <= 64 && p.n > 4096
-               ? launch_tuned<wide>(p, stream, log2_blocks<wide>(p, device))
-               : launch_tuned<narrow>(p, stream, log2_blocks<narrow>(p, device));
-  }
-
-  /// About half as many blocks as fit on the device, none without a tile of k.
-  template <class Tuning, class Problem>
-  static int log2_blocks(const Problem& p, const device_facts& device) {
-    const std::int64_t tiles = ceil_div<std::int64_t>(p.m, Tuning::block_m) *
-                               ceil_div<std::int64_t>(p.n, Tuning::block_n) * p.batch;
+    // One block per multiprocessor, but none with less than two tiles of k.
+    const std::int64_t blocks = tiles(p) * p.batch;
     const std::int64_t k_bytes = std::int64_t{p.depth()} * sizeof(typename Problem::input);
-    int log2 = 0;
-    while (log2 < max_log2_blocks && k_bytes >> (log2 + 1) >= Tuning::depth_bytes &&
-           20 * (tiles << log2) < 9 * Tuning::blocks_per_sm * device.multiprocessors)
-      ++log2;
-    return log2;
+    int log2_blocks = 0;
+    while (log2_blocks < max_log2_blocks && blocks << (log2_blocks + 1) <= device.multiprocessors &&
+           k_bytes >> (log2_blocks + 1) >= 256)
+      ++log2_blocks;
+    return launch_cut(p, stream, log2_blocks);
   }
 
-  template <class Tuning, class Problem>
-  static cudaError_t launch_tuned(const Problem& p, cudaStream_t stream, int log2_blocks) {
-    const auto tiles =
-        ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
-    return detail::with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
-      using shapes = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>;
-      constexpr int shared_bytes =
-          std::max(Tuning::stages * (shapes::a::bytes + shapes::b::bytes),
-                   Tuning::block_m * Tuning::stride * int{sizeof(typename Problem::scalar)});
-      return warpladder::launch_kernel(
-          split_k_kernel<Problem, Tuning, AAlongK, BAlongK>,
-          {.grid = dim3(unsigned(tiles << log2_blocks), 1, unsigned(p.batch)),
-           .block = dim3(Tuning::threads),
-           .shared_bytes = shared_bytes,
-           .stream = stream,
-           .cluster = 1u << log2_blocks,
-           .overlaps_kernel_before = true},
-          p, log2_blocks);
-    });
+  /// With clusters of 2^log2_blocks blocks.
+  template <class Problem>
+  static cudaError_t launch_cut(const Problem& p, cudaStream_t stream, int log2_blocks) {
+    const bool x_is_a = p.m > p.n;
+    const auto start = [&]<operand_major MajorA, operand_major MajorB>() {
+      return x_is_a ? start_as<MajorA, MajorB>(p, stream, true, log2_blocks)
+                    : start_as<MajorB, MajorA>(p, stream, false, log2_blocks);
+    };
+    return detail::with_majors(p, start);
+  }
+
+ private:
+  template <class Problem>
+  static std::int64_t tiles(const Problem& p) {
+    return ceil_div<std::int64_t>(std::max(p.m, p.n), tuning::block_x) *
+           ceil_div<std::int64_t>(std::min(p.m, p.n), tuning::block_y);
+  }
+
+  template <operand_major MajorX, operand_major MajorY, class Problem>
+  static cudaError_t start_as(const Problem& p, cudaStream_t stream, bool x_is_a, int log2_blocks) {
+    using input = typename Problem::input;
+    using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX>;
+    using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY>;
+    tensor_map map_x = {}, map_y = {};
+    const cudaError_t status = x_is_a ? detail::make_operand_maps<tile_x, tile_y>(map_x, map_y, p)
+                                      : detail::make_operand_maps<tile_y, tile_x>(map_y, map_x, p);
+    if (status != cudaSuccess) return status;
+    return warpladder::launch_kernel(
+        split_k_kernel<MajorX, MajorY, Problem>,
+        {.grid = dim3(unsigned(tiles(p) << log2_blocks), unsigned(p.batch)),
+         .block = dim3(tuning::threads),
+         .shared_bytes = tuning::shared_bytes,
+         .stream = stream,
+         .cluster = 1u << log2_blocks,
+         .overlaps_kernel_before = true},
+        p, x_is_a, log2_blocks, map_x, map_y);
   }
 };
 
