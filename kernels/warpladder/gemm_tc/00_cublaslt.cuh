@@ -48,10 +48,10 @@ struct cublaslt {
       return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(pointer) % 256);
     };
     if (!whole(p.n, p.k, p.lda, p.ldb, address(p.a), address(p.b), address(p.c)) ||
-        !whole(p.ldc * std::int64_t{sizeof(Out)}, detail::is_fp8<In> ? p.m : bytes) ||
+        !whole(p.ldc * std::int64_t{sizeof(Out)}) ||
         (p.batch > 1 && !whole(p.stride_a, p.stride_b, p.stride_c * std::int64_t{sizeof(Out)})))
       return {detail::is_fp8<In>
-                  ? "8-bit floats need sizes, distances and pointers in whole 16 bytes"
+                  ? "8-bit floats need n, k, distances and pointers in whole 16 bytes"
                   : "int8 needs n, k, distances and pointers in whole 4 bytes"};
     return {};
   }
@@ -65,19 +65,24 @@ struct cublaslt {
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view workspace) {
     if (p.is_empty()) return cudaSuccess;
-    if (const auto best = detail::vendor_plans::find(p))
+    if (const auto best = detail::vendor_plans::find(p, detail::plan_is::the_best))
       return warpladder::detail::to_cuda_error(detail::launch_plan(*best, p, stream, workspace));
     return launch_first(p, stream, workspace);
   }
 
-  /// What everybody gets who does not search: the first algorithm that cublasLt names.
+  /// What everybody gets who does not search: the first algorithm that cublasLt names. It is asked
+  /// once for each problem.
   template <class Problem>
   static cudaError_t launch_first(const Problem& p, cudaStream_t stream, workspace_view workspace) {
     if (p.is_empty()) return cudaSuccess;
-    detail::lt_product product(p);
-    const auto first = product.heuristics(1, workspace.bytes);
-    if (first.empty()) return cudaErrorNotSupported;
-    return warpladder::detail::to_cuda_error(product.launch(first.front(), stream, workspace));
+    auto plan = detail::vendor_plans::find(p, detail::plan_is::the_first);
+    if (!plan) {
+      const auto named = detail::lt_product(p).heuristics(1, workspace.bytes);
+      if (named.empty()) return cudaErrorNotSupported;
+      plan = {named.front()};
+      detail::vendor_plans::keep(p, detail::plan_is::the_first, *plan);
+    }
+    return warpladder::detail::to_cuda_error(detail::launch_plan(*plan, p, stream, workspace));
   }
 };
 

@@ -141,7 +141,7 @@ vendor_search search_vendor(const Problem& p, stream_view stream, workspace_view
   found.winner = best->name;
   found.best_seconds = best->median();
   found.first_seconds = first_of() ? field.front().median() : 0;
-  detail::vendor_plans::keep(p, best->plan);
+  detail::vendor_plans::keep(p, detail::plan_is::the_best, best->plan);
   return found;
 }
 

@@ -176,25 +176,27 @@ cublasStatus_t launch_plan(const vendor_plan& plan, const Problem& p, cudaStream
   return launch_gemm_ex(p, stream, workspace);
 }
 
+enum class plan_is : std::int64_t { the_first, the_best };
+
 /// The plans of this process, by everything that decides which is best: types, sizes, layout,
 /// alignment, whether C is read, and the device.
 class vendor_plans {
  public:
   template <class Problem>
-  static std::optional<vendor_plan> find(const Problem& p) {
+  static std::optional<vendor_plan> find(const Problem& p, plan_is which) {
     const std::lock_guard lock(all().mutex_);
-    const auto found = all().plans_.find(key_of(p));
+    const auto found = all().plans_.find(key_of(p, which));
     if (found == all().plans_.end()) return std::nullopt;
     return found->second;
   }
   template <class Problem>
-  static void keep(const Problem& p, const vendor_plan& plan) {
+  static void keep(const Problem& p, plan_is which, const vendor_plan& plan) {
     const std::lock_guard lock(all().mutex_);
-    all().plans_[key_of(p)] = plan;
+    all().plans_[key_of(p, which)] = plan;
   }
 
  private:
-  using key = std::array<std::int64_t, 19>;
+  using key = std::array<std::int64_t, 20>;
 
   static vendor_plans& all() {
     static vendor_plans one;
@@ -202,11 +204,12 @@ class vendor_plans {
   }
 
   template <class Problem>
-  static key key_of(const Problem& p) {
+  static key key_of(const Problem& p, plan_is which) {
     int device = 0;
     cudaGetDevice(&device);
     using product = lt_product<Problem>;
-    return {cuda_type<typename Problem::input>(),
+    return {static_cast<std::int64_t>(which),
+            cuda_type<typename Problem::input>(),
             cuda_type<typename Problem::output>(),
             p.m,
             p.n,
