@@ -42,6 +42,7 @@ struct competitor {
   std::function<std::size_t(const Problem&)> workspace_bytes;
   std::function<cudaError_t(const Problem&, cudaStream_t, wl::workspace_view)> launch;
   bool rounds_once = true;  ///< false: partial sums of splits along k may be rounded to the output
+  std::function<std::string(const Problem&, wl::workspace_view)> choice = {};
 };
 
 template <class Problem>
@@ -247,19 +248,15 @@ class gemm_tc_topic {
     for (const std::string& size : door) {
       add<problem>(of.type, 0, anything, first_heuristic<problem>(), size, {mode::stream});
     }
-    // The highest rung is what the front door launches once it has looked at the problem.
-    for (const auto& rung : wl::tables::gemm_tc<In, Out>()) {
-      if (rung.info.name != "tuned") continue;
-      competitor<problem> run = from_rung(rung);
-      run.name = "run";
-      const auto add_run = [&](const sizes& these, const std::vector<mode>& modes) {
-        for (const std::string& size : these)
-          add<problem>(of.type, rung.info.min_compute_capability, rung.supports, run, size, modes);
-      };
-      add_run(door, all_modes);
-      add_run(small, {mode::graph});
-      add_run(decode, {mode::graph, mode::cold});
-    }
+    const competitor<problem> run{"run", wl::tables::gemm_tc_workspace_bytes<In, Out>,
+                                  wl::tables::gemm_tc_run<In, Out>, true,
+                                  wl::tables::gemm_tc_choice<In, Out>};
+    const auto add_run = [&](const sizes& these, const std::vector<mode>& modes) {
+      for (const std::string& size : these) add<problem>(of.type, 0, anything, run, size, modes);
+    };
+    add_run(door, all_modes);
+    add_run(small, {mode::graph});
+    add_run(decode, {mode::graph, mode::cold});
   }
 
   static void append(sizes& to, const sizes& more) {
@@ -341,7 +338,6 @@ class gemm_tc_topic {
     const auto vendor_memory = scratch_for(vendor<Problem>::workspace_bytes((*on)[0]));
     std::string& found = searched_[fmt::format("{} {}", type, shape.name())];
     if (found.empty()) found = vendor<Problem>::search((*on)[0], stream, view(vendor_memory));
-    match.label = "vendor: " + found;
     match.vendor = [on, vendor_memory, view](cudaStream_t to, std::size_t copy) {
       return vendor<Problem>::launch((*on)[copy], to, view(vendor_memory));
     };
@@ -350,6 +346,8 @@ class gemm_tc_topic {
     if (checked_.insert(fmt::format("{} {} {}", type, who.name, shape.name())).second &&
         !(std::is_same_v<typename Problem::input, __nv_fp8_e5m2> && who.name == "first_heuristic"))
       on->check(who, view(memory), stream);
+    if (who.choice) match.label = who.choice((*on)[0], view(memory)) + "; ";
+    match.label += "vendor: " + found;
     match.rung = [on, memory, view, launch = who.launch](cudaStream_t to, std::size_t copy) {
       return launch((*on)[copy], to, view(memory));
     };

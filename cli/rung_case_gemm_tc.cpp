@@ -58,22 +58,37 @@ struct operands {
   gemm_tc::verification found = {};
 };
 
-rung_case make_case(const rung_entry<problem>& rung, const std::string& text) {
+template <class WorkspaceBytes, class Launch>
+rung_case make_case(const std::string& text, const std::function<support(const problem&)>& supports,
+                    WorkspaceBytes workspace_bytes, Launch launch) {
   const bench::gemm_tc_shape shape = bench::parse_gemm_tc_shape(text, false);
   rung_case made{
       .shape = shape.name(), .flops = shape.flops(), .bytes = shape.bytes(sizeof(element))};
   const auto on = std::make_shared<operands>(shape);
-  if (const support can = rung.supports(on->p); !can) {
+  if (const support can = supports(on->p); !can) {
     made.why_not = can.why_not;
     return made;
   }
-  on->scratch = device_buffer<std::byte>(rung.workspace_bytes(on->p));
+  on->scratch = device_buffer<std::byte>(workspace_bytes(on->p));
   if (on->scratch.size() > 0) name_buffer(on->scratch.data(), "the workspace");
-  made.launch = [on, launch = rung.launch](cudaStream_t to) {
+  made.launch = [on, launch](cudaStream_t to) {
     return launch(on->p, to, workspace_view{on->scratch.data(), on->scratch.size()});
   };
   made.explain_wrong = [on] { return on->explain_wrong(); };
   made.error_over_bound = [on] { return double(on->found.worst_permille) * 1e-3; };
+  return made;
+}
+
+rung_case make_front_door_case(const std::string& shape) {
+  const auto chosen = std::make_shared<std::string>();
+  rung_case made = make_case(
+      shape, [](const problem&) { return support{}; },
+      tables::gemm_tc_workspace_bytes<element, element>,
+      [chosen](const problem& p, cudaStream_t to, workspace_view scratch) {
+        *chosen = tables::gemm_tc_choice(p, scratch);
+        return tables::gemm_tc_run(p, to, scratch);
+      });
+  made.choice = [chosen] { return *chosen; };
   return made;
 }
 
@@ -89,9 +104,18 @@ void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
                   .info = rung.info,
                   .shape_help = bench::gemm_tc_shape_help,
                   .shapes = shapes,
-                  .make = [rung](const std::string& shape) { return make_case(rung, shape); },
+                  .make =
+                      [rung](const std::string& shape) {
+                        return make_case(shape, rung.supports, rung.workspace_bytes, rung.launch);
+                      },
                   .has_counters = false});
   }
+  to.push_back({.name = "gemm_tc/run",
+                .info = {.step = 99, .name = "run", .idea = "the front door"},
+                .shape_help = bench::gemm_tc_shape_help,
+                .shapes = shapes,
+                .make = make_front_door_case,
+                .has_counters = false});
 }
 
 }  // namespace warpladder::cli

@@ -18,7 +18,10 @@ topic gemm_tc_topic() {
           .checked = "against float64",
           .is_arithmetic = true,
           .bound = "the tensor cores, or of memory where that is what binds",
-          .ladders = {with_rungs({.title = "gemm_tc", .name = "gemm_tc", .vendor = "cublasLt"},
+          .ladders = {with_rungs({.title = "gemm_tc",
+                                  .name = "gemm_tc",
+                                  .vendor = "cublasLt",
+                                  .front_doors = {{"run", "warpladder::gemm_tc::run"}}},
                                  tables::gemm_tc<__nv_bfloat16, __nv_bfloat16>(), problem_of)},
           .check_size = [](const std::string& size) { bench::parse_gemm_tc_shape(size, false); },
           .add_rungs = add_gemm_tc_rungs};

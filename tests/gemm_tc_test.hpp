@@ -5,7 +5,8 @@
 
 namespace warpladder::test {
 
-void add_gemm_tc_tests();         ///< every rung on legal problems
+void add_gemm_tc_tests();             ///< every rung and the front door on legal problems
+void add_gemm_tc_front_door_tests();  ///< refusals and choices of the front door
 void add_gemm_tc_verify_tests();  ///< gemm_tc::verify catches what is wrong, accepts what is right
 
 }  // namespace warpladder::test

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/stream.hpp>
 #include <warpladder/gemm_tc/problem.hpp>
@@ -20,6 +21,15 @@ namespace warpladder::tables {
 /// alone.
 template <class In, class Out>
 std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc();
+
+/// warpladder::gemm_tc::run, workspace_bytes and describe_choice behind a link boundary.
+template <class In, class Out>
+cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>& problem, cudaStream_t stream,
+                        workspace_view scratch);
+template <class In, class Out>
+std::size_t gemm_tc_workspace_bytes(const gemm_tc::problem<In, Out>& problem);
+template <class In, class Out>
+std::string gemm_tc_choice(const gemm_tc::problem<In, Out>& problem, workspace_view scratch);
 
 /// gemm_tc::verify.
 template <class In, class Out>

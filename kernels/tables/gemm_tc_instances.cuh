@@ -4,6 +4,7 @@
 #pragma once
 
 #include <type_traits>
+#include <warpladder/gemm_tc.cuh>
 #include <warpladder/gemm_tc/ladder.cuh>
 #include <warpladder/gemm_tc/verify.cuh>
 #ifndef WARPLADDER_HOST_EXECUTOR
@@ -20,6 +21,22 @@ std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc() {
                                     gemm_tc::ladder, gemm_tc::short_ladder>;
   static constexpr auto table = make_table<gemm_tc::problem<In, Out>>(ladder{});
   return table;
+}
+
+template <class In, class Out>
+cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>& problem, cudaStream_t stream,
+                        workspace_view scratch) {
+  return gemm_tc::run(problem, stream, scratch);
+}
+
+template <class In, class Out>
+std::size_t gemm_tc_workspace_bytes(const gemm_tc::problem<In, Out>& problem) {
+  return gemm_tc::workspace_bytes(problem);
+}
+
+template <class In, class Out>
+std::string gemm_tc_choice(const gemm_tc::problem<In, Out>& problem, workspace_view scratch) {
+  return gemm_tc::describe_choice(problem, scratch);
 }
 
 template <class In, class Out>
@@ -52,6 +69,10 @@ cudaError_t gemm_tc_vendor_first(const gemm_tc::problem<In, Out>& problem, cudaS
 
 #define WARPLADDER_INSTANTIATE(In, Out)                                                          \
   template std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc<In, Out>();            \
+  template cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>&, cudaStream_t,               \
+                                   workspace_view);                                              \
+  template std::size_t gemm_tc_workspace_bytes(const gemm_tc::problem<In, Out>&);                \
+  template std::string gemm_tc_choice(const gemm_tc::problem<In, Out>&, workspace_view);         \
   template cudaError_t gemm_tc_verify(const gemm_tc::problem<In, Out>&, const Out*,              \
                                       gemm_tc::verification*, cudaStream_t, gemm_tc::sums, int); \
   WARPLADDER_INSTANTIATE_VENDOR(In, Out)

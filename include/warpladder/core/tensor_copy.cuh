@@ -129,8 +129,9 @@ __device__ __forceinline__ void tensor_copy_multicast(void* shared, const tensor
                                                       int col, transaction_barrier& barrier,
                                                       unsigned ranks, int matrix = 0);
 
-/// Starts the copy of a box in shared memory to (row, col); what lies outside of the matrix is left
-/// out. It belongs to the thread's next group of `stores`: bulk_copy.cuh.
+/// Starts the copy of a box in shared memory to (row, col); rows outside of the matrix are left
+/// out, and columns by 16 bytes: where a row of the matrix ends inside of 16 bytes, all of them are
+/// written (as seen on an H100). It belongs to the thread's next group of `stores`: bulk_copy.cuh.
 __device__ __forceinline__ void tensor_store(bulk_stores& stores, const tensor_map& map, int row,
                                              int col, const void* shared, int matrix = 0);
 
@@ -138,9 +139,10 @@ __device__ __forceinline__ void tensor_store(bulk_stores& stores, const tensor_m
 
 namespace detail {
 
-/// Calls visit(place in the box, element in global memory or nullptr) for each element of a box.
+/// Calls visit(place in the box, element in global memory or nullptr) for each element of a box;
+/// from `cols` on columns are outside.
 template <class Visit>
-SIMT_UNTRACED void for_each_in_box(const tensor_map& map, std::int64_t first_row,
+SIMT_UNTRACED void for_each_in_box(const tensor_map& map, std::int64_t cols, std::int64_t first_row,
                                    std::int64_t first_col, std::int64_t matrix,
                                    const Visit& visit) {
   const int per_piece = 16 / map.element_bytes;
@@ -148,7 +150,7 @@ SIMT_UNTRACED void for_each_in_box(const tensor_map& map, std::int64_t first_row
     for (int c = 0; c < map.box_cols; ++c) {
       const std::int64_t row = first_row + r, col = first_col + c;
       const int piece = map.swizzle ? c / per_piece ^ r % 8 : c / per_piece;
-      const bool inside = row >= 0 && row < map.rows && col >= 0 && col < map.cols && matrix >= 0 &&
+      const bool inside = row >= 0 && row < map.rows && col >= 0 && col < cols && matrix >= 0 &&
                           matrix < map.matrices;
       visit((r * map.box_cols + piece * per_piece + c % per_piece) * map.element_bytes,
             inside ? map.base + matrix * map.stride + row * map.ld + col * map.element_bytes
@@ -182,13 +184,14 @@ inline void copy_box_to(transaction_barrier& barrier, void* shared, const tensor
     tensor_map map;
     std::memcpy(&map, copy.map, sizeof map);
     auto* const to = static_cast<std::byte*>(copy.to);
-    for_each_in_box(map, copy.row, copy.col, copy.matrix, [&](int at, const std::byte* from) {
-      if (from != nullptr) {
-        std::memcpy(to + at, from, std::size_t(map.element_bytes));
-      } else {
-        std::memset(to + at, 0, std::size_t(map.element_bytes));
-      }
-    });
+    for_each_in_box(map, map.cols, copy.row, copy.col, copy.matrix,
+                    [&](int at, const std::byte* from) {
+                      if (from != nullptr) {
+                        std::memcpy(to + at, from, std::size_t(map.element_bytes));
+                      } else {
+                        std::memset(to + at, 0, std::size_t(map.element_bytes));
+                      }
+                    });
   };
   simt::trace::note_bulk_copy_begins(shared, box_bytes(map));
   transaction_barrier::pending_copy copy{copy_box, shared, nullptr, box_bytes(map),
@@ -227,7 +230,9 @@ __forceinline__ void tensor_store(bulk_stores& stores, const tensor_map& map, in
   const auto copy_box = [](const bulk_stores::pending_copy& copy) SIMT_UNTRACED {
     const auto& map = *static_cast<const tensor_map*>(copy.to);
     const auto* const from = static_cast<const std::byte*>(copy.from);
-    detail::for_each_in_box(map, copy.row, copy.col, copy.matrix, [&](int at, std::byte* to) {
+    const int unit = 16 / map.element_bytes;
+    const std::int64_t cols = (map.cols + unit - 1) / unit * unit;
+    detail::for_each_in_box(map, cols, copy.row, copy.col, copy.matrix, [&](int at, std::byte* to) {
       if (to != nullptr) std::memcpy(to, from + at, std::size_t(map.element_bytes));
     });
   };

@@ -241,7 +241,7 @@ struct stream_k {
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view scratch) {
     using tuning = persistent_default<Problem>;
     if (p.is_empty() || p.depth() == 0)  // no products to divide
-      return launch_persistent<tuning, banded_order<8>>(p, stream);
+      return launch_persistent<tuning, banded_order<16>>(p, stream);
     return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
@@ -267,7 +267,7 @@ struct stream_k {
           reinterpret_cast<unsigned long long*>(pieces + needed.piece_count * piece_size<tuning>),
           next_launch()};
       return warpladder::launch_kernel(
-          stream_k_kernel<tuning, banded_order<8>, MajorA, MajorB, Problem>,
+          stream_k_kernel<tuning, banded_order<16>, MajorA, MajorB, Problem>,
           {.grid = dim3(unsigned(needed.blocks)),
            .block = dim3(tuning::threads),
            .shared_bytes =

@@ -23,6 +23,7 @@
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
 #include <warpladder/gemm_tc/15_pingpong.cuh>
+#include <warpladder/gemm_tc/16_tuned.cuh>
 
 namespace warpladder::gemm_tc {
 
@@ -45,7 +46,8 @@ using ladder = rung_list<
     split_k,
     skinny,
     small,
-    pingpong>;
+    pingpong,
+    tuned>;
 // clang-format on
 
 /// The rungs that are compiled for other types than bf16 -> bf16: what differs from type to type is
@@ -54,6 +56,6 @@ using short_ladder = rung_list<
 #ifndef WARPLADDER_HOST_EXECUTOR
     cublaslt,
 #endif
-    mma_sync, cp_async, tile_order, stream_k, split_k, skinny, small, pingpong>;
+    mma_sync, cp_async, tile_order, stream_k, split_k, skinny, small, pingpong, tuned>;
 
 }  // namespace warpladder::gemm_tc

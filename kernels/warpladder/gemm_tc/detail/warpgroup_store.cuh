@@ -82,8 +82,8 @@ __device__ __forceinline__ void store_sums(const Problem& p,
 
 /// Through shared memory and the copy engine, for outputs of 16 bits: the warpgroup writes swizzled
 /// chunks of 64 x 64 (stmatrix, no bank conflicts), one thread asks the engine to take them away,
-/// and all go on to the next tile. The engine leaves out what lies outside of C.
-/// Chunks: how many there is room for. With room for all N columns nobody waits in between.
+/// and all go on to the next tile. The engine leaves out the rows and 16 bytes that lie outside of
+/// C. Chunks: how many there is room for. With room for all N columns nobody waits in between.
 template <int N, class Problem, int Chunks = N / 64>
 class staged_store {
  public:
@@ -92,9 +92,10 @@ class staged_store {
   static constexpr int chunk_cols = 64, chunk_bytes = 64 * 128;
   static constexpr int shared_bytes = fits ? Chunks * chunk_bytes : 0;  // per warpgroup
 
-  /// Can the copy engine write this C?
+  /// Can the copy engine write this C? It fills the last 16 bytes of a row, whatever they are.
   static bool can(const Problem& p) {
-    return fits && can_tensor_map(p.c, p.ldc, p.batch > 1 ? p.stride_c : 0);
+    return fits && p.n * std::int64_t{sizeof(output)} % 16 == 0 &&
+           can_tensor_map(p.c, p.ldc, p.batch > 1 ? p.stride_c : 0);
   }
   static cudaError_t make_map(tensor_map& map, const Problem& p) {
     return make_tensor_map<output>(
