@@ -26,6 +26,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     multicast_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
                      const __grid_constant__ tensor_map map_b,
                      const __grid_constant__ tensor_map map_c) {
+#if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
   using tuning = Tuning;
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
@@ -127,6 +128,9 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     store.drain();
   }
   cluster.sync();  // shared memory lasts while the other block writes to it or arrives there
+#else
+  __trap();
+#endif
 }
 
 struct multicast {
