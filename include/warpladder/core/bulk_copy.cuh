@@ -75,13 +75,13 @@ __forceinline__ void bulk_stores::start(void* global, const void* shared, unsign
   if ((addresses | bytes) % 16 != 0) __trap();
   const auto copy_bytes = [](const pending_copy& copy)
                               SIMT_UNTRACED { std::memcpy(copy.to, copy.from, copy.bytes); };
+  simt::trace::note_bulk_source(shared, bytes);
   simt::trace::note_bulk_write(global, bytes);
   add_pending({copy_bytes, global, shared, bytes, 0, 0, 0, 0});
 }
 
 WARPLADDER_ENGINE void bulk_stores::add_pending(const pending_copy& copy) {
   if (pending_ == max_pending) __trap();
-  simt::trace::note_bulk_source(copy.from, copy.bytes);
   copies_[pending_] = copy;
   copies_[pending_++].group = group_;
 }

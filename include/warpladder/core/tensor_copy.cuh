@@ -226,6 +226,7 @@ __forceinline__ void tensor_copy_multicast(void* shared, const tensor_map& map, 
 __forceinline__ void tensor_store(bulk_stores& stores, const tensor_map& map, int row, int col,
                                   const void* shared, int matrix) {
   detail::check_box(map, shared);
+  simt::trace::note_bulk_source(shared, detail::box_bytes(map));
   detail::note_rows(map, row, col, matrix, simt::trace::note_bulk_write);
   const auto copy_box = [](const bulk_stores::pending_copy& copy) SIMT_UNTRACED {
     const auto& map = *static_cast<const tensor_map*>(copy.to);
