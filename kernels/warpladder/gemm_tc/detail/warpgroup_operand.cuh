@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <warpladder/core/rung.hpp>
 #include <warpladder/core/tensor_copy.cuh>
 #include <warpladder/core/warpgroup_mma.cuh>
 #include <warpladder/gemm_tc/problem.hpp>
