@@ -148,6 +148,9 @@ stack_pool::stack_pool(std::size_t stack_bytes)
 
 stack_pool::~stack_pool() {
   for (const mapping& m : mappings_) {
+    // Marks outlive the mapping: whatever is mapped here next, another pool's stacks or an OS
+    // thread's, would trip over them.
+    sanitizer::unpoison(m.address, m.bytes);
     munmap(m.address, m.bytes);
     guards_in_use -= static_cast<int>(m.guards);
   }
