@@ -65,6 +65,7 @@ struct direct_view {
         y{p.a, p.a_row(), p.a_col(), p.stride_a, p.m},
         x_is_a(x_is_a) {
     if (x_is_a) std::swap(x, y);
+    if (p.k == 1) x.k_stride = y.k_stride = 0;  // walked by nobody, so it may be of any size
   }
 };
 
