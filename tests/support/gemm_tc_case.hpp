@@ -122,6 +122,87 @@ Scalar scalar_of(double value) {
   return static_cast<Scalar>(value);
 }
 
+/// What an element of C should be.
+struct tc_answer {
+  double value;
+  double bound;
+  double reach;       ///< the largest that any partial sum can be
+  bool may_overflow;  ///< in a partial sum or when it is stored
+};
+
+/// alpha * (the sum of `depth` products a[k] * b[k]) + beta * old, and how far tensor cores may be
+/// off: gemm_tc/verify.cuh says why. beta == 0 does not look at `old`.
+template <class In, class Out, class Scalar>
+tc_answer tc_expect(const double* a, const double* b, std::int64_t depth, Scalar alpha, Scalar beta,
+                    Out old) {
+  using facts = gemm_tc::arithmetic<In>;
+  constexpr double least = facts::input_error > 0 ? 0x1p-126 : 0;
+  double sum = 0, magnitude = 0;
+  for (std::int64_t k = 0; k < depth; ++k) {  // each product is exact
+    sum += a[k] * b[k];
+    magnitude += std::max(std::fabs(a[k]), least) * std::max(std::fabs(b[k]), least);
+  }
+  if constexpr (std::is_same_v<In, std::int8_t>) {  // modulo 2^32
+    std::uint32_t value = std::uint32_t(alpha) * std::uint32_t(std::int64_t(sum));
+    if (beta != 0) value += std::uint32_t(beta) * std::uint32_t(old);
+    return {double(std::int32_t(value)), 0, 0, false};
+  } else {
+    using stored = gemm_tc::storage<Out>;
+    const double factor = std::fabs(alpha);
+    double value = depth == 0 ? 0 : alpha * sum, reach = factor * magnitude;
+    if (beta != 0) {
+      value += beta * real(old);
+      reach += std::fabs(beta * real(old));
+    }
+    const double inputs_off = (1 + facts::input_error) * (1 + facts::input_error) - 1;
+    const double steps = gemm_tc::roundings(double(depth));
+    double bound = reach * (inputs_off + steps * facts::addition_error * (1 + inputs_off)) +
+                   steps * 0x1p-149 * (1 + factor);
+    bound += stored::unit_roundoff * (std::fabs(value) + bound) + stored::smallest / 2;
+    return {value, bound, reach,
+            std::fabs(value) + bound > stored::largest ||
+                std::max(magnitude, reach) * (1 + inputs_off) > 0x1.fffffep127};
+  }
+}
+
+/// Is what was computed right? `exactly`: nothing may have been rounded but the result.
+/// `more_roundings`: how often a sum may be rounded to Out on its way.
+template <class Out>
+bool tc_accepts(tc_answer want, Out got, bool exactly, int more_roundings = 0) {
+  const double is = real(got);
+  if constexpr (std::is_integral_v<Out>) {
+    return is == want.value;
+  } else {
+    if (std::isnan(want.value)) return std::isnan(is);
+    if (std::isinf(want.value)) return is == want.value;
+    if (exactly && more_roundings == 0) return is == real(Out(static_cast<float>(want.value)));
+    want.bound += more_roundings * gemm_tc::storage<Out>::unit_roundoff * want.reach;
+    if (!std::isfinite(is)) return want.may_overflow;
+    return std::fabs(is - want.value) <= want.bound;
+  }
+}
+
+/// A random value of a matrix of T, in a problem with inputs In.
+template <class In, class T>
+T tc_draw(tc_values kind, splitmix64& random) {
+  if constexpr (std::is_integral_v<T>) {
+    if (kind == tc_values::integers) return static_cast<T>(random.integer(9) - 4);
+    return static_cast<T>(random());  // any bits
+  } else {
+    switch (kind) {
+      case tc_values::integers:
+        return T(float(random.integer(9) - 4));
+      case tc_values::wide: {
+        const int spread = std::min(numbers<In>::spread, numbers<T>::spread);
+        const int exponent = random.integer(2 * std::uint64_t(spread) + 1) - spread;
+        return T(std::ldexp(random() % 2 == 0 ? 1.0f : -1.5f, exponent));
+      }
+      default:
+        return T(static_cast<float>(random.real()));
+    }
+  }
+}
+
 /// One problem with its three matrices. Everything that is not an element of a matrix (guards, the
 /// gaps between rows and between the matrices of a batch) is a canary.
 template <class In, class Out>
@@ -195,12 +276,7 @@ class tc_operands {
     c_.upload();
   }
 
-  struct answer {
-    double value;
-    double bound;
-    double reach;       ///< the largest that any partial sum can be
-    bool may_overflow;  ///< in a partial sum or when it is stored
-  };
+  using answer = tc_answer;
 
   /// One element of the result, and how far tensor cores may be off: gemm_tc/verify.cuh says why.
   answer reference(std::int64_t row, std::int64_t col, std::int64_t batch = 0) const {
@@ -282,53 +358,13 @@ class tc_operands {
   }
 
   answer answer_at(const inputs& in, std::int64_t row, std::int64_t col, std::int64_t batch) const {
-    using facts = gemm_tc::arithmetic<In>;
-    const std::int64_t depth = problem_.alpha == 0 ? 0 : shape_.k;
-    constexpr double least = facts::input_error > 0 ? 0x1p-126 : 0;
-    const double* const a = in.a.data() + row * shape_.k;
-    const double* const b = in.b.data() + col * shape_.k;
-    double sum = 0, magnitude = 0;
-    for (std::int64_t k = 0; k < depth; ++k) {  // each product is exact
-      sum += a[k] * b[k];
-      magnitude += std::max(std::fabs(a[k]), least) * std::max(std::fabs(b[k]), least);
-    }
-    const Out old = c_[c_index(row, col, batch)];
-    if constexpr (is_whole) {  // modulo 2^32
-      std::uint32_t value = std::uint32_t(problem_.alpha) * std::uint32_t(std::int64_t(sum));
-      if (problem_.beta != 0) value += std::uint32_t(problem_.beta) * std::uint32_t(old);
-      return {double(std::int32_t(value)), 0, 0, false};
-    } else {
-      using stored = gemm_tc::storage<Out>;
-      const double alpha = std::fabs(problem_.alpha);
-      double value = depth == 0 ? 0 : problem_.alpha * sum, reach = alpha * magnitude;
-      if (problem_.beta != 0) {
-        value += problem_.beta * real(old);
-        reach += std::fabs(problem_.beta * real(old));
-      }
-      const double inputs_off = (1 + facts::input_error) * (1 + facts::input_error) - 1;
-      const double steps = gemm_tc::roundings(double(depth));
-      double bound = reach * (inputs_off + steps * facts::addition_error * (1 + inputs_off)) +
-                     steps * 0x1p-149 * (1 + alpha);
-      bound += stored::unit_roundoff * (std::fabs(value) + bound) + stored::smallest / 2;
-      return {value, bound, reach,
-              std::fabs(value) + bound > stored::largest ||
-                  std::max(magnitude, reach) * (1 + inputs_off) > 0x1.fffffep127};
-    }
+    return tc_expect<In, Out>(in.a.data() + row * shape_.k, in.b.data() + col * shape_.k,
+                              problem_.alpha == 0 ? 0 : shape_.k, problem_.alpha, problem_.beta,
+                              c_[c_index(row, col, batch)]);
   }
 
-  bool accepts(answer want, Out got, int more_roundings) const {
-    const double is = real(got);
-    if constexpr (is_whole) {
-      return is == want.value;
-    } else {
-      if (std::isnan(want.value)) return std::isnan(is);
-      if (std::isinf(want.value)) return is == want.value;
-      if (kind_ == tc_values::integers && more_roundings == 0)
-        return is == real(Out(static_cast<float>(want.value)));
-      want.bound += more_roundings * gemm_tc::storage<Out>::unit_roundoff * want.reach;
-      if (!std::isfinite(is)) return want.may_overflow;
-      return std::fabs(is - want.value) <= want.bound;
-    }
+  bool accepts(const answer& want, Out got, int more_roundings) const {
+    return tc_accepts(want, got, kind_ == tc_values::integers, more_roundings);
   }
 
   static In negative(In value) {
@@ -349,22 +385,7 @@ class tc_operands {
 
   template <class T>
   T draw(splitmix64& random) const {
-    if constexpr (std::is_integral_v<T>) {
-      if (kind_ == tc_values::integers) return static_cast<T>(random.integer(9) - 4);
-      return static_cast<T>(random());  // any bits
-    } else {
-      switch (kind_) {
-        case tc_values::integers:
-          return T(float(random.integer(9) - 4));
-        case tc_values::wide: {
-          const int spread = std::min(numbers<In>::spread, numbers<T>::spread);
-          const int exponent = random.integer(2 * std::uint64_t(spread) + 1) - spread;
-          return T(std::ldexp(random() % 2 == 0 ? 1.0f : -1.5f, exponent));
-        }
-        default:
-          return T(static_cast<float>(random.real()));
-      }
-    }
+    return tc_draw<In, T>(kind_, random);
   }
 
   static problem describe(const tc_case& w) {

@@ -74,9 +74,17 @@ class tile_copier {
   int to_, rows_left_, elements_left_;
 };
 
+/// Dynamic shared memory of a block: the ring, then the sums on their way out.
 template <class Problem, class Tuning, bool AAlongK, bool BAlongK>
-__global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
-    cp_async_kernel(Problem p) {
+constexpr int cp_async_shared_bytes = [] {
+  using tiles = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>;
+  return std::max(tiles::shared_bytes, Tuning::stages * (tiles::a::bytes + tiles::b::bytes));
+}();
+
+/// Computes the tile of C that begins at (block_row, block_col). All threads of a block call it.
+template <class Tuning, bool AAlongK, bool BAlongK, class Problem>
+__device__ __forceinline__ void cp_async_tile(const Problem& p, std::int64_t block_row,
+                                              std::int64_t block_col, std::int64_t batch) {
   using input = typename Problem::input;
   using tiles = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>;
   using tile_a = typename tiles::a;
@@ -93,16 +101,6 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
                 "all copies of a tile are started between two barriers");
   auto* const ring = dynamic_shared<unsigned char>();
 
-  // Tiles in groups of rows, column after column of a group.
-  const unsigned down = ceil_div<unsigned>(p.m, Tuning::block_m);
-  const unsigned across = ceil_div<unsigned>(p.n, Tuning::block_n);
-  const unsigned group = blockIdx.x / (Tuning::group_rows * across);
-  const unsigned in_group = blockIdx.x % (Tuning::group_rows * across);
-  const unsigned first_down = group * Tuning::group_rows;
-  const unsigned group_down = min(down - first_down, unsigned{Tuning::group_rows});
-  const std::int64_t block_row = std::int64_t{first_down + in_group % group_down} * Tuning::block_m;
-  const std::int64_t block_col = std::int64_t{in_group / group_down} * Tuning::block_n;
-  const std::int64_t batch = blockIdx.z;
   const int warp = int(threadIdx.x) / 32;
   const int row = warp / warps_across * Tuning::warp_m, col = warp % warps_across * Tuning::warp_n;
 
@@ -192,6 +190,21 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   detail::finish_fragments<tile_a, tile_b>(p, sum, sums, block_row + row, block_col + col, batch);
 }
 
+template <class Problem, class Tuning, bool AAlongK, bool BAlongK>
+__global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
+    cp_async_kernel(Problem p) {
+  // Tiles in groups of rows, column after column of a group.
+  const unsigned down = ceil_div<unsigned>(p.m, Tuning::block_m);
+  const unsigned across = ceil_div<unsigned>(p.n, Tuning::block_n);
+  const unsigned group = blockIdx.x / (Tuning::group_rows * across);
+  const unsigned in_group = blockIdx.x % (Tuning::group_rows * across);
+  const unsigned first_down = group * Tuning::group_rows;
+  const unsigned group_down = min(down - first_down, unsigned{Tuning::group_rows});
+  const std::int64_t block_row = std::int64_t{first_down + in_group % group_down} * Tuning::block_m;
+  const std::int64_t block_col = std::int64_t{in_group / group_down} * Tuning::block_n;
+  cp_async_tile<Tuning, AAlongK, BAlongK>(p, block_row, block_col, blockIdx.z);
+}
+
 struct cp_async {
   static constexpr rung_info info{.step = 4,
                                   .name = "cp_async",
@@ -217,15 +230,13 @@ struct cp_async {
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     return detail::with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
-      using tiles = mma_sync_tiles<Problem, tuning, AAlongK, BAlongK>;
-      constexpr int shared_bytes =
-          std::max(tiles::shared_bytes, tuning::stages * (tiles::a::bytes + tiles::b::bytes));
-      return warpladder::launch_kernel(cp_async_kernel<Problem, tuning, AAlongK, BAlongK>,
-                                       {.grid = detail::tile_grid<tuning>(p),
-                                        .block = dim3(tuning::threads),
-                                        .shared_bytes = shared_bytes,
-                                        .stream = stream},
-                                       p);
+      return warpladder::launch_kernel(
+          cp_async_kernel<Problem, tuning, AAlongK, BAlongK>,
+          {.grid = detail::tile_grid<tuning>(p),
+           .block = dim3(tuning::threads),
+           .shared_bytes = cp_async_shared_bytes<Problem, tuning, AAlongK, BAlongK>,
+           .stream = stream},
+          p);
     });
   }
 };
