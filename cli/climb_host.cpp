@@ -69,12 +69,13 @@ outcome run(const runnable_rung& rung, const rung_case& made) {
 /// What a problem asks of one GPU: bytes through its memory, or arithmetic.
 struct demand {
   double flops = 0, bytes = 0;
+  bool on_tensor_cores = false;
 
   double seconds(const published_gpu& on) const {
-    return std::max(bytes / (on.memory_gbps * 1e9), flops / (on.float32_tflops * 1e12));
+    return std::max(bytes / (on.memory_gbps * 1e9), flops / (on.tflops(on_tensor_cores) * 1e12));
   }
   bool is_bound_by_memory(const published_gpu& on) const {
-    return bytes / on.memory_gbps * 1e3 >= flops / on.float32_tflops;
+    return bytes / on.memory_gbps * 1e3 >= flops / on.tflops(on_tensor_cores);
   }
   ordered_json to_json(const std::string& shape, const published_gpu& on) const {
     return {{"shape", shape},
@@ -158,7 +159,7 @@ void climb_ladder(const topic& topic, const ladder_facts& ladder, const climb_op
       if (result.why.empty()) {
         try {
           const rung_case made = rung.make(size);
-          demands[size] = {made.flops, made.bytes};
+          demands[size] = {made.flops, made.bytes, made.on_tensor_cores};
           result = run(rung, made);
         } catch (const std::exception& failure) {
           result = {verdict::failed, failure.what()};
@@ -225,6 +226,7 @@ int climb(const climb_options& wanted) {
                   {"dtype", "float32"},
                   {"gpu", gpu.name},
                   {"published_float32_tflops", gpu.float32_tflops},
+                  {"published_tensor_tflops", gpu.tensor_tflops},
                   {"published_memory_gbps", gpu.memory_gbps}};
     for (const ladder_facts& ladder : topic.ladders)
       climb_ladder(topic, ladder, wanted, gpu, device, one);
@@ -244,8 +246,9 @@ int climb(const climb_options& wanted) {
     fmt::print(
         "\nEvery element was compared. The kernels ran on the CPU, thread by thread as CUDA would "
         "run them. No\ntimes are shown: the time of an emulation says nothing about a GPU. What a "
-        "GPU needs at least follows\nfrom its published {:.0f} GB/s and {:.1f} TFLOP/s.\n",
-        gpu.memory_gbps, gpu.float32_tflops);
+        "GPU needs at least follows\nfrom its published {:.0f} GB/s and {:.1f} TFLOP/s, {:.0f} on "
+        "tensor cores.\n",
+        gpu.memory_gbps, gpu.float32_tflops, gpu.tensor_tflops);
   }
   return all_right ? 0 : 1;
 }

@@ -15,10 +15,11 @@ namespace warpladder::cli {
 
 /// A rung and a problem, with its memory.
 struct rung_case {
-  std::string shape;         ///< "128x128x128"
-  std::string why_not = {};  ///< "" if the rung can do it here
-  double flops = 0;          ///< 0 for work that is all memory
-  double bytes = 0;          ///< what any method must move: inputs read once, outputs written once
+  std::string shape;             ///< "128x128x128"
+  std::string why_not = {};      ///< "" if the rung can do it here
+  double flops = 0;              ///< 0 for work that is all memory
+  bool on_tensor_cores = false;  ///< whose peak is the flops' roof
+  double bytes = 0;  ///< what any method must move: inputs read once, outputs written once
   std::function<cudaError_t(cudaStream_t)> launch = {};
   std::function<std::string()> explain_wrong = {};  ///< after the launch: "" if the result is right
   /// After a right result, if a bound was proven for its error: the largest error / bound.

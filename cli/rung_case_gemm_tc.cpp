@@ -17,6 +17,9 @@ namespace {
 using element = __nv_bfloat16;
 using problem = gemm_tc::problem<element, element>;
 
+/// From this rung on kernels are chosen, by tables that change with every tuning.
+constexpr int tuned_step = 16;
+
 /// A, B and C with fixed random inputs, uniform in [-1, 1), and a C full of NaN.
 struct operands {
   explicit operands(const bench::gemm_tc_shape& shape)
@@ -62,8 +65,10 @@ template <class WorkspaceBytes, class Launch>
 rung_case make_case(const std::string& text, const std::function<support(const problem&)>& supports,
                     WorkspaceBytes workspace_bytes, Launch launch) {
   const bench::gemm_tc_shape shape = bench::parse_gemm_tc_shape(text, false);
-  rung_case made{
-      .shape = shape.name(), .flops = shape.flops(), .bytes = shape.bytes(sizeof(element))};
+  rung_case made{.shape = shape.name(),
+                 .flops = shape.flops(),
+                 .on_tensor_cores = true,
+                 .bytes = shape.bytes(sizeof(element))};
   const auto on = std::make_shared<operands>(shape);
   if (const support can = supports(on->p); !can) {
     made.why_not = can.why_not;
@@ -95,9 +100,10 @@ rung_case make_front_door_case(const std::string& shape) {
 }  // namespace
 
 void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
-  // Whole tiles and ragged ones, several tiles along every side, a batch; slivers for 13.
-  const std::vector<std::string> shapes = {"128x128x128", "136x264x72:nt", "65x40x47",
-                                           "64x64x64xb3", "3x200x104:nt",  "4x256x136:nt",
+  // Whole tiles of every rung, and ragged ones; several tiles along every side, a batch; slivers for
+  // 13.
+  const std::vector<std::string> shapes = {"256x256x128", "136x264x72:nt", "64x64x64xb3",
+                                           "65x40x47",    "3x200x104:nt",  "4x256x136:nt",
                                            "200x48x64:tt"};
   for (const auto& rung : tables::gemm_tc<element, element>()) {
     to.push_back({.name = "gemm_tc/" + full_name(rung.info),
@@ -108,7 +114,7 @@ void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
                       [rung](const std::string& shape) {
                         return make_case(shape, rung.supports, rung.workspace_bytes, rung.launch);
                       },
-                  .has_counters = false});
+                  .has_counters = rung.info.step < tuned_step});
   }
   to.push_back({.name = "gemm_tc/run",
                 .info = {.step = 99, .name = "run", .idea = "the front door"},

@@ -104,7 +104,7 @@ int explain(const explain_options& wanted) {
   const auto run = [&](const std::string& name) {
     const runnable_rung rung = only_match(name);
     const rung_case made = choose_case(rung, wanted.shape);
-    const simt::report::work done{rung.name + ", " + made.shape, made.flops};
+    const simt::report::work done{rung.name + ", " + made.shape, made.flops, made.on_tensor_cores};
     traced result = run_traced(made, {.count = true, .check = false});
     if (!result.error.empty())
       throw std::runtime_error(fmt::format("{} failed: {}", done.title, result.error));
@@ -188,7 +188,8 @@ int counters(const counters_options& wanted) {
     const traced result = run_traced(made, {.count = true, .check = false});
     if (!result.error.empty())
       throw std::runtime_error(fmt::format("{} failed: {}", rung.name, result.error));
-    auto one = simt::report::explain_json(result.seen.kernels, {rung.name, made.flops},
+    auto one = simt::report::explain_json(result.seen.kernels,
+                                          {rung.name, made.flops, made.on_tensor_cores},
                                           simt::report::find_gpu("h100"));
     one["shape"] = made.shape;
     all.push_back(one);

@@ -134,6 +134,9 @@ TEST(Report, BoundsAreTheSlowestOfThreeResources) {
   EXPECT_NEAR(b.arithmetic, 1e-6, 1e-12);
   EXPECT_NEAR(b.shared, 1e6 / (132 * 1.98e9), 1e-12);
   EXPECT_STREQ(b.limit(), "shared memory");
+  const bounds on_tensor_cores =
+      bounds_of(total_of({one}), {.title = "", .flops = 989e6, .on_tensor_cores = true}, h100);
+  EXPECT_NEAR(on_tensor_cores.arithmetic, 1e-6, 1e-12);
 }
 
 TEST(Report, UnknownGpuNamesTheKnownOnes) {

@@ -5,6 +5,7 @@
 
 #include <cooperative_groups.h>
 #include <gtest/gtest.h>
+#include <mma.h>
 
 #include <fstream>
 #include <functional>
@@ -17,6 +18,8 @@
 #include <warpladder/core/async_copy.cuh>
 #include <warpladder/core/bulk_copy.cuh>
 #include <warpladder/core/shared_memory.cuh>
+#include <warpladder/core/tensor_copy.cuh>
+#include <warpladder/core/warp_mma.cuh>
 
 #include "support/run_kernel.hpp"
 #include "trace/cost.hpp"
@@ -362,6 +365,95 @@ TEST(Copies, BulkOnesAreOneRequest) {
   EXPECT_EQ(drain.sectors, 16u);
   EXPECT_EQ(kernel.distinct_read_bytes, 33u * 32);
   EXPECT_EQ(kernel.distinct_written_bytes, 512u);
+}
+
+constexpr unsigned box_line = __LINE__ + 8;
+__global__ void a_box(tensor_map from, tensor_map to) {
+  alignas(1024) __shared__ float tile[8 * 32];
+  __shared__ transaction_barrier landed;
+  if (threadIdx.x != 0) return;
+  landed.init();
+  landed.arrive_and_expect(sizeof tile);
+  bulk_stores stores;
+  tensor_copy(tile, from, 4, 0, landed);
+  landed.wait(0);
+  tensor_store(stores, to, 0, 32, tile);
+  stores.commit();
+  stores.wait_until_read<0>();
+}
+TEST(Copies, ABoxBelongsToTheLineThatAsksAndItsSectorsAreThoseInsideOfTheMatrix) {
+  const auto in = zeros<float>(4096), out = zeros<float>(4096);
+  tensor_map from, to;
+  ASSERT_EQ(make_tensor_map<float>(from, {in.data(), 10, 32, 64, 8, 32, true}), cudaSuccess);
+  ASSERT_EQ(make_tensor_map<float>(to, {out.data(), 8, 64, 64, 8, 32, true}), cudaSuccess);
+  const auto report = traced([&] { run({1, 32}, a_box, from, to); });
+  ASSERT_EQ(report.kernels.size(), 1u);
+  const auto fill = only(report.kernels[0], global, op::bulk_load),
+             drain = only(report.kernels[0], global, op::bulk_store);
+  EXPECT_EQ(fill.line, box_line);
+  EXPECT_EQ(drain.line, box_line + 2);
+  for (const line_counters& line : {fill, drain}) {
+    EXPECT_EQ(line.requests, 1u);
+    EXPECT_EQ(line.bytes, 1024u);
+  }
+  EXPECT_EQ(fill.sectors, 6u * 4);  // rows 4 to 9
+  EXPECT_EQ(drain.sectors, 8u * 4);
+  EXPECT_EQ(report.kernels[0].lines.size(), 2u);
+}
+
+// ---- matrices for the tensor cores -------------------------------------------------------------
+
+/// Rows of RowBytes, the pieces of 16 bytes in place or swizzled.
+template <int RowBytes, bool Swizzled, int Count>
+__global__ void matrices(const float* in, float* out) {
+  alignas(128) __shared__ unsigned char tile[32 * RowBytes];
+  const unsigned row = threadIdx.x, piece = Swizzled ? row % 8 : 0;
+  unsigned words[Count];
+  for (unsigned& word : words) word = unsigned(in[threadIdx.x]);
+  stmatrix(tile + row * RowBytes + piece * 16, words);
+  __syncthreads();
+  ldmatrix(words, tile + row * RowBytes + piece * 16);
+  out[threadIdx.x] = float(words[0]);
+}
+TEST(Matrices, EightRowsAreOneWavefrontIfTheyLieInDifferentPlaces) {
+  const auto kernel = trace({1, 32}, matrices<128, true, 4>);
+  EXPECT_EQ(cost_of(only(kernel, shared, op::load)), (cost{16, 1, 32, 0, 4}));
+  EXPECT_EQ(cost_of(only(kernel, shared, op::store)), (cost{16, 1, 32, 0, 4}));
+}
+TEST(Matrices, RowsInOnePlaceTakeTurns) {
+  const auto kernel = trace({1, 32}, matrices<128, false, 4>);
+  EXPECT_EQ(cost_of(only(kernel, shared, op::load)), (cost{16, 1, 32, 0, 32}));
+  EXPECT_EQ(cost_of(only(kernel, shared, op::store)), (cost{16, 1, 32, 0, 32}));
+  // Rows of 64 bytes: every other one lies where the first does.
+  EXPECT_EQ(cost_of(only(trace({1, 32}, matrices<64, false, 4>), shared, op::load)),
+            (cost{16, 1, 32, 0, 16}));
+}
+TEST(Matrices, OfOneOnlyTheLanesWithAddressesTakePart) {
+  EXPECT_EQ(cost_of(only(trace({1, 32}, matrices<128, true, 1>), shared, op::load)),
+            (cost{16, 1, 8, 0, 1}));
+  EXPECT_EQ(cost_of(only(trace({1, 32}, matrices<128, true, 2>), shared, op::load)),
+            (cost{16, 1, 16, 0, 2}));
+}
+
+/// Loads A row by row, or column by column, and stores the sums.
+template <class Layout, int Stride>
+__global__ void portable_matrices(const __nv_bfloat16* in, float* out) {
+  namespace wmma = nvcuda::wmma;
+  wmma::fragment<wmma::matrix_a, 16, 16, 16, __nv_bfloat16, Layout> a;
+  wmma::fragment<wmma::accumulator, 16, 16, 16, float> sum;
+  wmma::load_matrix_sync(a, in, Stride);
+  wmma::fill_fragment(sum, float(a.x[0]));
+  wmma::store_matrix_sync(out, sum, 32, wmma::mem_row_major);
+}
+TEST(Matrices, WmmaMovesWordsOfAAndPairsOfSums) {
+  const auto kernel = trace({1, 32}, portable_matrices<nvcuda::wmma::row_major, 16>);
+  // 8 rows of 32 bytes, of each 4 words; 4 times. 8 rows of 128 bytes, of each 4 pairs; 4 times.
+  EXPECT_EQ(cost_of(only(kernel, global, op::load)), (cost{4, 4, 128, 32, 0}));
+  EXPECT_EQ(cost_of(only(kernel, global, op::store)), (cost{8, 4, 128, 32, 0}));
+}
+TEST(Matrices, WmmaMovesSingleElementsOfATurnedOver) {
+  const auto kernel = trace({1, 32}, portable_matrices<nvcuda::wmma::col_major, 16>);
+  EXPECT_EQ(cost_of(only(kernel, global, op::load)).width, 2u);
 }
 
 // ---- whole kernels -----------------------------------------------------------------------------

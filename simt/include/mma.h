@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// nvcuda::wmma, as far as kernels use it. Which lane holds what is nobody's business, as on a GPU:
-// here element i of lane l is number 32 i + l of the matrix, row after row.
+// nvcuda::wmma, as far as kernels use it. Which lane holds what is nobody's business, as on a GPU.
+// Here it is as in mma.sync, which decides how wide the accesses are: lane 4 g + q has of lines g,
+// g + 8, ... the packets q, q + 4, ...; a line is a row of A or of the sums, or a column of B, and
+// a packet two sums, or 32 bits along k.
 #pragma once
 
 #include <bit>
@@ -27,10 +29,12 @@ struct tf32;
 
 template <class Use, int M, int N, int K, class T, class Layout = void>
 struct fragment {
-  static constexpr int rows = std::is_same_v<Use, matrix_b> ? K : M;
-  static constexpr int cols = std::is_same_v<Use, matrix_a> ? K : N;
-  static constexpr int num_elements = rows * cols / 32;
+  static constexpr bool is_sum = std::is_same_v<Use, accumulator>;
+  static constexpr int lines = std::is_same_v<Use, matrix_b> ? N : M;
+  static constexpr int line_elements = is_sum ? N : K;
+  static constexpr int num_elements = lines * line_elements / 32;
   using storage_element_type = std::conditional_t<std::is_same_v<T, precision::tf32>, float, T>;
+  static constexpr int packet_elements = is_sum ? 2 : 4 / int{sizeof(storage_element_type)};
   storage_element_type x[num_elements];
 };
 
@@ -41,15 +45,27 @@ void fill_fragment(fragment<Use, M, N, K, T, Layout>& target, const auto& value)
 
 namespace detail {
 
-// Calls visit(element, offset in memory) for this lane's elements.
-template <class Fragment, class Visit>
-__forceinline__ void for_each_element(Fragment& f, unsigned ldm, bool by_rows, Visit visit) {
-  for (int i = 0; i < f.num_elements; ++i) {
-    const unsigned number = unsigned(i) * 32 + simt::current_thread->lane();
-    const unsigned row = number / f.cols, col = number % f.cols;
-    visit(f.x[i], by_rows ? std::size_t{row} * ldm + col : std::size_t{col} * ldm + row);
-  }
+struct place {
+  unsigned line, along;
+};
+
+// Where in the matrix x[i] of a lane is.
+template <class Fragment>
+SIMT_UNTRACED inline place place_of(unsigned lane, int i) {
+  constexpr unsigned line_groups = Fragment::lines / 8, size = Fragment::packet_elements;
+  const unsigned packet = unsigned(i) / size;
+  return {packet % line_groups * 8 + lane / 4,
+          (packet / line_groups * 4 + lane % 4) * size + unsigned(i) % size};
 }
+
+template <class Fragment>
+struct packet {
+  static constexpr int size = Fragment::packet_elements;
+  using element_type = typename Fragment::storage_element_type;
+  struct alignas(size * sizeof(element_type)) type {
+    element_type element[size];
+  };
+};
 
 // CUDA asks for 32 bytes, and for rows a multiple of 16 bytes apart.
 template <class T>
@@ -79,16 +95,27 @@ struct operands {
 
 template <class T, class D, class A, class B, class C>
 SIMT_UNTRACED void multiply(operands<D, A, B, C>** lanes) {
-  constexpr int m = A::rows, n = B::cols, k = A::cols;
+  constexpr int m = A::lines, n = B::lines, k = A::line_elements;
   using wide = decltype(widened<T>(A{}.x[0]));
-  wide a[m * k], b[k * n];
-  for (int i = 0; i < m * k; ++i) a[i] = widened<T>(lanes[i % 32]->a.x[i / 32]);
-  for (int i = 0; i < k * n; ++i) b[i] = widened<T>(lanes[i % 32]->b.x[i / 32]);
-  for (int i = 0; i < m * n; ++i) {
-    wide sum = wide(lanes[i % 32]->c.x[i / 32]);
-    for (int j = 0; j < k; ++j) sum += a[i / n * k + j] * b[j * n + i % n];
-    auto& target = lanes[i % 32]->d.x[i / 32];
-    target = static_cast<std::remove_reference_t<decltype(target)>>(sum);  // integers wrap around
+  wide a[m][k], b[n][k];
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    for (int i = 0; i < A::num_elements; ++i) {
+      const place at = place_of<A>(lane, i);
+      a[at.line][at.along] = widened<T>(lanes[lane]->a.x[i]);
+    }
+    for (int i = 0; i < B::num_elements; ++i) {
+      const place at = place_of<B>(lane, i);
+      b[at.line][at.along] = widened<T>(lanes[lane]->b.x[i]);
+    }
+  }
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    for (int i = 0; i < D::num_elements; ++i) {
+      const place at = place_of<D>(lane, i);
+      wide sum = wide(lanes[lane]->c.x[i]);
+      for (int j = 0; j < k; ++j) sum += a[at.line][j] * b[at.along][j];
+      auto& target = lanes[lane]->d.x[i];
+      target = static_cast<std::remove_reference_t<decltype(target)>>(sum);  // integers wrap around
+    }
   }
 }
 
@@ -97,17 +124,41 @@ SIMT_UNTRACED void multiply(operands<D, A, B, C>** lanes) {
 template <class Use, int M, int N, int K, class T, class Layout, class Element>
 __forceinline__ void load_matrix_sync(fragment<Use, M, N, K, T, Layout>& target,
                                       const Element* from, unsigned ldm) {
+  using source = fragment<Use, M, N, K, T, Layout>;
+  using packet = detail::packet<source>;
+  constexpr bool by_packets = std::is_same_v<Layout, row_major> == std::is_same_v<Use, matrix_a>;
   detail::check_alignment(from, ldm);
-  detail::for_each_element(target, ldm, std::is_same_v<Layout, row_major>,
-                           [=](auto& element, std::size_t offset) { element = from[offset]; });
+  for (int i = 0; i < source::num_elements; i += packet::size) {
+    const detail::place at = detail::place_of<source>(simt::current_thread->lane(), i);
+    if constexpr (by_packets) {
+      const Element* const first = from + std::size_t{at.line} * ldm + at.along;
+      const auto values = *reinterpret_cast<const typename packet::type*>(first);
+      for (int j = 0; j < packet::size; ++j) target.x[i + j] = values.element[j];
+    } else {
+      for (int j = 0; j < packet::size; ++j)
+        target.x[i + j] = from[std::size_t{at.along + unsigned(j)} * ldm + at.line];
+    }
+  }
 }
 
 template <int M, int N, int K, class T>
 __forceinline__ void store_matrix_sync(T* to, const fragment<accumulator, M, N, K, T>& source,
                                        unsigned ldm, layout_t layout) {
+  using sums = fragment<accumulator, M, N, K, T>;
+  using packet = detail::packet<sums>;
   detail::check_alignment(to, ldm);
-  detail::for_each_element(source, ldm, layout == mem_row_major,
-                           [=](const T& element, std::size_t offset) { to[offset] = element; });
+  for (int i = 0; i < sums::num_elements; i += packet::size) {
+    const detail::place at = detail::place_of<sums>(simt::current_thread->lane(), i);
+    if (layout == mem_row_major) {
+      typename packet::type values;
+      for (int j = 0; j < packet::size; ++j) values.element[j] = source.x[i + j];
+      T* const first = to + std::size_t{at.line} * ldm + at.along;
+      *reinterpret_cast<typename packet::type*>(first) = values;
+    } else {
+      for (int j = 0; j < packet::size; ++j)
+        to[std::size_t{at.along + unsigned(j)} * ldm + at.line] = source.x[i + j];
+    }
+  }
 }
 
 // d = a * b + c, the sums of floats in double and rounded once.

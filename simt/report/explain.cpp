@@ -270,7 +270,8 @@ const char* bounds::limit() const {
 
 bounds bounds_of(const totals& all, const work& done, const published_gpu& gpu) {
   const double distinct = double(all.distinct_read_bytes + all.distinct_written_bytes);
-  return {done.flops / (gpu.float32_tflops * 1e12), distinct / (gpu.memory_gbps * 1e9),
+  return {done.flops / (gpu.tflops(done.on_tensor_cores) * 1e12),
+          distinct / (gpu.memory_gbps * 1e9),
           all.shared_wavefronts() / (gpu.multiprocessors * gpu.boost_ghz * 1e9)};
 }
 

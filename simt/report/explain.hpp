@@ -16,6 +16,7 @@ namespace simt::report {
 struct work {
   std::string title;  ///< "gemm/06_vectorized, 128x128x128"
   double flops = 0;   ///< 0: not known, and not shown
+  bool on_tensor_cores = false;
 };
 
 /// Sums over all lines and kernels, by what Nsight Compute calls them.

@@ -169,17 +169,18 @@ inline void check_box(const tensor_map& map, const void* shared) {
   if (map.swizzle && map.box_cols * map.element_bytes != 128) __trap();
 }
 
-/// Tells traced mode which rows of a box lie inside the matrix.
+/// Tells traced mode which rows of a box lie inside the matrix; inline, so that it knows who asks.
 template <class Note>
-void note_rows(const tensor_map& map, int row, int col, int matrix, const Note& note) {
+__forceinline__ void note_rows(const tensor_map& map, int row, int col, int matrix,
+                               const Note& note) {
   const std::int64_t cols_inside = map.cols - col < map.box_cols ? map.cols - col : map.box_cols;
   for (std::int64_t r = row; r < row + map.box_rows && r < map.rows && cols_inside > 0; ++r)
     note(map.base + matrix * map.stride + r * map.ld + col * map.element_bytes,
          unsigned(cols_inside * map.element_bytes));
 }
 
-inline void copy_box_to(transaction_barrier& barrier, void* shared, const tensor_map& map, int row,
-                        int col, int matrix) {
+__forceinline__ void copy_box_to(transaction_barrier& barrier, void* shared, const tensor_map& map,
+                                 int row, int col, int matrix) {
   const auto copy_box = [](const transaction_barrier::pending_copy& copy) SIMT_UNTRACED {
     tensor_map map;
     std::memcpy(&map, copy.map, sizeof map);
