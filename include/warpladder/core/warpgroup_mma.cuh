@@ -77,9 +77,8 @@ class warpgroup_products {
   /// Before the first start(), and whenever the threads have touched their sums since the last.
   WARPLADDER_ENGINE void begin();
 
-  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N (64, 128, 192 or 256)
-  /// columns, 32 bytes along k. Nobody may
-  /// touch sum, A or B until wait() says so.
+  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N (64, 128, 192 or 256) columns, 32 bytes
+  /// along k. Nobody may touch sum, A or B until wait() says so.
   template <class In, int N, operand_major MajorA, operand_major MajorB>
   WARPLADDER_ENGINE void start(warpgroup_sum_t<In> (&sum)[N / 2], matrix_descriptor a,
                                matrix_descriptor b, bool accumulate);
@@ -390,20 +389,24 @@ __device__ __forceinline__ void numbered_barrier(int number, int threads) {
 #endif
 
 /// Can the current device run warpgroup products with the code that it was given? True on the host
-/// executor; on a GPU of compute capability 9.0 if this was compiled for sm_90a. Asks the runtime
-/// once; legal under capture.
+/// executor; on a GPU of compute capability 9.0 if this was compiled for sm_90a. A thread asks the
+/// runtime once, and again when its device has changed; legal under capture.
 inline bool warpgroup_mma_available() {
 #ifdef WARPLADDER_HOST_EXECUTOR
   return true;
 #else
-  static const bool available = [] {
+  thread_local int asked_device = -1;
+  thread_local bool available = false;
+  int device = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) return false;
+  if (device != asked_device) {
     cudaFuncAttributes attributes;
-    if (cudaFuncGetAttributes(&attributes, detail::warpgroup_mma_probe<0>) != cudaSuccess) {
-      cudaGetLastError();  // no code for this device at all: the launch will say so
-      return false;
-    }
-    return attributes.sharedSizeBytes > 0;
-  }();
+    const bool has_code =
+        cudaFuncGetAttributes(&attributes, detail::warpgroup_mma_probe<0>) == cudaSuccess;
+    if (!has_code) cudaGetLastError();  // for no target of this device: the launch will say so
+    available = has_code && attributes.sharedSizeBytes > 0;
+    asked_device = device;
+  }
   return available;
 #endif
 }

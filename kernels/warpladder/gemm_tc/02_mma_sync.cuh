@@ -94,7 +94,8 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   const unsigned tiles_across = ceil_div<unsigned>(p.n, Tuning::block_n);
   const std::int64_t block_row = std::int64_t(blockIdx.x / tiles_across) * Tuning::block_m;
   const std::int64_t block_col = std::int64_t(blockIdx.x % tiles_across) * Tuning::block_n;
-  const std::int64_t batch = blockIdx.z;
+  const std::int64_t batch = detail::product_of_block();
+  if (batch >= p.batch) return;
   const int warp = int(threadIdx.x) / 32;
   const int row = warp / warps_across * Tuning::warp_m, col = warp % warps_across * Tuning::warp_n;
 
@@ -145,7 +146,7 @@ cudaError_t launch_mma_sync(const Problem& p, cudaStream_t stream) {
   return with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
     return warpladder::launch_kernel(
         mma_sync_kernel<Problem, Tuning, AAlongK, BAlongK>,
-        {.grid = tile_grid<Tuning>(p),
+        {.grid = tile_grid<Tuning::block_m, Tuning::block_n>(p),
          .block = dim3(Tuning::threads),
          .shared_bytes = mma_sync_tiles<Problem, Tuning, AAlongK, BAlongK>::shared_bytes,
          .stream = stream},
@@ -164,7 +165,7 @@ struct mma_sync {
 
   template <class Problem>
   static support supports(const Problem& p) {
-    return detail::fits_grid<tuning>(p);
+    return detail::fits_grid<tuning::block_m, tuning::block_n>(p);
   }
 
   template <class Problem>

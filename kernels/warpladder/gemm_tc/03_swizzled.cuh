@@ -33,7 +33,7 @@ struct swizzled {
 
   template <class Problem>
   static support supports(const Problem& p) {
-    return detail::fits_grid<tuning>(p);
+    return detail::fits_grid<tuning::block_m, tuning::block_n>(p);
   }
 
   template <class Problem>

@@ -4,11 +4,11 @@
 // through registers on its way to shared memory.
 //
 // Idea: overlap everything, with what compute capability 8.0 has. Three levels of it:
-// - tiles: cp.async fills a ring of 4 stages, three tiles ahead, in single copies between the mma;
-// - fragments: those of the next step are loaded while this step's are multiplied;
-// - the barrier: it stands in the middle of a tile's last step, so that the tensor cores have mma
-// to
-//   do while warps wait for each other, and for the first fragments of the next tile.
+//   * tiles: cp.async fills a ring of 4 stages, three tiles ahead, in single copies between the
+//     mma;
+//   * fragments: those of the next step are loaded while this step's are multiplied;
+//   * the barrier: it stands in the middle of a tile's last step, so that the tensor cores have mma
+//     to do while warps wait for each other, and for the first fragments of the next tile.
 // The ends of k and of the width cost nothing: a copy takes the bytes that exist and zeros instead
 // of the others. So only rows have to be aligned to 16 bytes.
 // The tile is 128 x 256, a warp's 64 x 64: a step of 32 bytes of k loads 8 x 512 bytes for 32 mma,
@@ -202,7 +202,8 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
   const unsigned group_down = min(down - first_down, unsigned{Tuning::group_rows});
   const std::int64_t block_row = std::int64_t{first_down + in_group % group_down} * Tuning::block_m;
   const std::int64_t block_col = std::int64_t{in_group / group_down} * Tuning::block_n;
-  cp_async_tile<Tuning, AAlongK, BAlongK>(p, block_row, block_col, blockIdx.z);
+  const std::int64_t batch = detail::product_of_block();
+  if (batch < p.batch) cp_async_tile<Tuning, AAlongK, BAlongK>(p, block_row, block_col, batch);
 }
 
 struct cp_async {
@@ -218,7 +219,7 @@ struct cp_async {
       return {"a and its rows must be aligned to 16 bytes"};
     if (p.depth() > 0 && !detail::has_aligned_rows(p.b, p.ldb, p.stride_b))
       return {"b and its rows must be aligned to 16 bytes"};
-    return detail::fits_grid<tuning>(p);
+    return detail::fits_grid<tuning::block_m, tuning::block_n>(p);
   }
 
   template <class Problem>
@@ -232,7 +233,7 @@ struct cp_async {
     return detail::with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
       return warpladder::launch_kernel(
           cp_async_kernel<Problem, tuning, AAlongK, BAlongK>,
-          {.grid = detail::tile_grid<tuning>(p),
+          {.grid = detail::tile_grid<tuning::block_m, tuning::block_n>(p),
            .block = dim3(tuning::threads),
            .shared_bytes = cp_async_shared_bytes<Problem, tuning, AAlongK, BAlongK>,
            .stream = stream},

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 05 wgmma. Before: a warp of 04 fetches 16 x 16 and 16 x 8 fragments into registers before every
-// mma.sync: at 64 x 64 per warp and step 8 KiB from shared memory for 2^17 multiply-adds. Shared
-// memory gives 128 bytes a clock: Hopper's tensor cores would take the products of 64 clocks in 32.
+// 05 wgmma. Before: the warps of 04 fetch every fragment from shared memory into registers, at 64 x
+// 64 per warp 4 KiB for the 2^16 multiply-adds of 16 k. Shared memory gives 128 bytes a clock and
+// Hopper's tensor cores take 2048 multiply-adds: 32 clocks for either, so that nothing is left to
+// write the next tile.
 //
 // Idea: wgmma. Four warps multiply 64 x 128 at once, and the tensor core reads both operands from
 // shared memory itself: no fragments, no ldmatrix, no registers but the sums. The copy engine fills
@@ -14,11 +15,11 @@
 // multiplication. Two or three blocks per multiprocessor overlap each other: half of the peak.
 #pragma once
 
-#include <limits>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/shared_memory.cuh>
+#include <warpladder/gemm_tc/detail/tile_grid.cuh>
 #include <warpladder/gemm_tc/detail/warpgroup_operand.cuh>
 #include <warpladder/gemm_tc/problem.hpp>
 
@@ -40,6 +41,8 @@ __global__ void __launch_bounds__(128)
   const int blocks_n = int(ceil_div<std::int64_t>(p.n, block_n));
   const int first_row = int(blockIdx.x) / blocks_n * block_m;
   const int first_col = int(blockIdx.x) % blocks_n * block_n;
+  const int batch = int(detail::product_of_block());
+  if (batch >= p.batch) return;
   const int tiles = ceil_div(p.depth(), tile_a::depth);
 
   if (threadIdx.x == 0) landed.init();
@@ -49,7 +52,7 @@ __global__ void __launch_bounds__(128)
   warpgroup_products products;
   for (int tile = 0; tile < tiles; ++tile) {
     if (threadIdx.x == 0) {
-      const int k = tile * tile_a::depth, batch = int(blockIdx.y);
+      const int k = tile * tile_a::depth;
       landed.arrive_and_expect(tile_a::bytes + tile_b::bytes);
       tile_a::request(shared_a, map_a, first_row, k, p.stride_a == 0 ? 0 : batch, landed);
       tile_b::request(shared_b, map_b, first_col, k, p.stride_b == 0 ? 0 : batch, landed);
@@ -75,7 +78,7 @@ __global__ void __launch_bounds__(128)
       const std::int64_t row =
           std::int64_t{first_row} + half * 64 + warpgroup_sum_row(int(threadIdx.x), i);
       const std::int64_t col = std::int64_t{first_col} + warpgroup_sum_col(int(threadIdx.x), i);
-      if (row < p.m && col < p.n) finish(p, sum[half][i], row, col, blockIdx.y);
+      if (row < p.m && col < p.n) finish(p, sum[half][i], row, col, batch);
     }
   }
 }
@@ -103,15 +106,11 @@ struct wgmma {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, 128, MajorA>;
       using tile_b = detail::warpgroup_operand<input, 128, MajorB>;
-      const std::int64_t blocks =
-          ceil_div<std::int64_t>(p.m, 128) * ceil_div<std::int64_t>(p.n, 128);
-      if (blocks > std::numeric_limits<std::int32_t>::max() || p.batch > 65535)
-        return cudaErrorInvalidValue;
       tensor_map map_a = {}, map_b = {};
       const cudaError_t status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       if (status != cudaSuccess) return status;
       return warpladder::launch_kernel(wgmma_kernel<MajorA, MajorB, Problem>,
-                                       {.grid = dim3(unsigned(blocks), unsigned(p.batch)),
+                                       {.grid = detail::tile_grid<128, 128>(p),
                                         .block = dim3(128),
                                         .shared_bytes = tile_a::bytes + tile_b::bytes,
                                         .stream = stream},

@@ -8,18 +8,18 @@
 // barriers: `full`, which the copy engine completes, and `empty`, at which each warp that
 // multiplies says that it is done. Nobody meets anybody: the producer runs ahead as far as the ring
 // allows, the two consumers each go at their own pace. A producer needs few registers and a
-// consumer many: the kernel starts with 168 for each of 384 threads, the producer keeps 40 and the
-// consumers take 232 (setmaxnreg). Prediction: the meetings vanish, the main loop runs at the rate
+// consumer many: the kernel starts with 168 for each of 384 threads, the producer keeps 24 and the
+// consumers take 240 (setmaxnreg). Prediction: the meetings vanish, the main loop runs at the rate
 // of the tensor core. What is left is the end of each tile: 128 x 256 stores while the tensor core
 // waits.
 #pragma once
 
-#include <limits>
 #include <warpladder/core/launch.cuh>
 #include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/shared_memory.cuh>
 #include <warpladder/gemm_tc/detail/ring.hpp>
+#include <warpladder/gemm_tc/detail/tile_grid.cuh>
 #include <warpladder/gemm_tc/detail/warpgroup_operand.cuh>
 #include <warpladder/gemm_tc/detail/warpgroup_store.cuh>
 #include <warpladder/gemm_tc/problem.hpp>
@@ -42,7 +42,8 @@ __global__ void __launch_bounds__(384, 1)
   const int blocks_n = int(ceil_div<std::int64_t>(p.n, block_n));
   const int first_row = int(blockIdx.x) / blocks_n * block_m;
   const int first_col = int(blockIdx.x) % blocks_n * block_n;
-  const int batch = int(blockIdx.y), warpgroup = int(threadIdx.x) / 128;
+  const int batch = int(detail::product_of_block()), warpgroup = int(threadIdx.x) / 128;
+  if (batch >= p.batch) return;
   const int tiles = ceil_div(p.depth(), tile_a::depth);
 
   if (threadIdx.x == 0) {
@@ -118,15 +119,11 @@ struct warp_specialized {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, 128, MajorA>;
       using tile_b = detail::warpgroup_operand<input, 256, MajorB>;
-      const std::int64_t blocks =
-          ceil_div<std::int64_t>(p.m, 128) * ceil_div<std::int64_t>(p.n, 256);
-      if (blocks > std::numeric_limits<std::int32_t>::max() || p.batch > 65535)
-        return cudaErrorInvalidValue;
       tensor_map map_a = {}, map_b = {};
       const cudaError_t status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       if (status != cudaSuccess) return status;
       return warpladder::launch_kernel(warp_specialized_kernel<MajorA, MajorB, Problem>,
-                                       {.grid = dim3(unsigned(blocks), unsigned(p.batch)),
+                                       {.grid = detail::tile_grid<128, 256>(p),
                                         .block = dim3(384),
                                         .shared_bytes = 4 * (tile_a::bytes + tile_b::bytes),
                                         .stream = stream},

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One block per tile of C: the grids of rungs 01 to 04.
+// One block per tile of C: the grids of rungs 01 to 07.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <warpladder/core/math.hpp>
@@ -11,20 +12,28 @@
 
 namespace warpladder::gemm_tc::detail {
 
-/// Tiles along x, products of the batch along z.
-template <class Tuning, class Problem>
-dim3 tile_grid(const Problem& p) {
-  const auto tiles =
-      ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n);
-  return dim3(unsigned(tiles), 1, unsigned(p.batch));
+template <int BlockM, int BlockN, class Problem>
+std::int64_t tiles_of(const Problem& p) {
+  return ceil_div<std::int64_t>(p.m, BlockM) * ceil_div<std::int64_t>(p.n, BlockN);
 }
 
-template <class Tuning, class Problem>
+/// Tiles along x; products of the batch along y, and along z once y is full.
+template <int BlockM, int BlockN, class Problem>
+dim3 tile_grid(const Problem& p) {
+  constexpr std::int64_t most = 65535;
+  return dim3(unsigned(tiles_of<BlockM, BlockN>(p)), unsigned(std::min(p.batch, most)),
+              unsigned(ceil_div(p.batch, most)));
+}
+
+/// The product of the batch that a block works on: none, if it is p.batch or more.
+__device__ __forceinline__ std::int64_t product_of_block() {
+  return std::int64_t{blockIdx.z} * gridDim.y + blockIdx.y;
+}
+
+template <int BlockM, int BlockN, class Problem>
 support fits_grid(const Problem& p) {
-  if (ceil_div<std::int64_t>(p.m, Tuning::block_m) * ceil_div<std::int64_t>(p.n, Tuning::block_n) >
-      std::numeric_limits<std::int32_t>::max())
+  if (tiles_of<BlockM, BlockN>(p) > std::numeric_limits<std::int32_t>::max())
     return {"tiles of C exceed grid.x"};
-  if (p.batch > 65535) return {"batch exceeds grid.z"};
   return {};
 }
 

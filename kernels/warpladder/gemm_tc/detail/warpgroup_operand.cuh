@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/tensor_copy.cuh>
 #include <warpladder/core/warpgroup_mma.cuh>
@@ -92,8 +93,12 @@ cudaError_t make_operand_maps(tensor_map& map_a, tensor_map& map_b, const Proble
 template <class Problem>
 support supports_warpgroups(const Problem& p) {
   using input = typename Problem::input;
-  if (p.depth() == 0 || p.is_empty()) return {};
+  if (p.is_empty()) return {};
   if (!warpgroup_mma_available()) return {"needs code for sm_90a and a GPU of that kind"};
+  // Tiles are counted by ints, some of them beyond the last one.
+  if (ceil_div<std::int64_t>(p.m, 128) * ceil_div<std::int64_t>(p.n, 64) * p.batch > 1 << 30)
+    return {"C has more than 2^30 tiles"};
+  if (p.depth() == 0) return {};
   if (!can_tensor_map(p.a, p.lda, p.batch > 1 ? p.stride_a : 0) ||
       !can_tensor_map(p.b, p.ldb, p.batch > 1 ? p.stride_b : 0))
     return {"a, b need 16-byte alignment, and so do their rows"};
