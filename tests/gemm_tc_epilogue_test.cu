@@ -8,11 +8,19 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <random>
+#include <string>
 #include <type_traits>
 #include <vector>
 #include <warpladder/core/buffer.hpp>
+#include <warpladder/core/rung.hpp>
 #include <warpladder/core/stream.hpp>
 #include <warpladder/gemm_tc/01_wmma.cuh>
+#include <warpladder/gemm_tc/02_mma_sync.cuh>
+#include <warpladder/gemm_tc/05_wgmma.cuh>
+#include <warpladder/gemm_tc/10_tile_order.cuh>
+#include <warpladder/gemm_tc/12_split_k.cuh>
+#include <warpladder/gemm_tc/15_pingpong.cuh>
 #include <warpladder/gemm_tc/epilogue.cuh>
 
 #include "support/backend.hpp"
@@ -101,6 +109,78 @@ class gemm_tc_epilogue : public ::testing::Test {
       } else {
         EXPECT_NEAR(value_of(seen[i]), want, tolerance * std::fabs(want))
             << "row " << row << ", column " << col << ", product " << z;
+      }
+    }
+  }
+
+  /// One epilogue on every way from sums to C: through a warp's shared memory (02), element by
+  /// element (05, 12), by the threads or by the copy engine (10, 15). Whole numbers: nobody rounds.
+  template <class In, class Out>
+  static void expect_on_every_way_to_c() {
+    device_facts facts;
+    WARPLADDER_TRY(query_device(facts));
+    if (facts.compute_capability < warp_mma<In>::min_compute_capability)
+      GTEST_SKIP() << "needs compute capability " << warp_mma<In>::min_compute_capability;
+    using steps = chain<bias<float, per::row>, residual<float>, relu, scale>;
+    using product = problem<In, Out, steps>;
+    constexpr int rows = 133, depth = 32;
+    std::mt19937 random(5);
+    const auto numbers = [&]<class T>(T, std::size_t count) {
+      std::vector<T> made(count);
+      for (T& one : made) one = T(float(int(random() % 5) - 2));
+      return made;
+    };
+    const stream on;
+    for (const int cols : {264, 45}) {  // the copy engine takes whole 16 bytes of C
+      const int ld = cols + (cols % 8 == 0 ? 8 : 3);
+      const auto a = numbers(In{}, batch * rows * depth), b = numbers(In{}, cols * depth);
+      const auto old = numbers(Out{}, batch * rows * ld);
+      const auto of_rows = numbers(0.0f, rows), added = numbers(0.0f, batch * rows * cols);
+      const auto on_a = uploaded(a), on_b = uploaded(b);
+      const auto on_rows = uploaded(of_rows), on_added = uploaded(added);
+      for (const auto& rung : make_table<product>(
+               rung_list<mma_sync, gemm_tc::wgmma, tile_order, split_k, pingpong>{})) {
+        SCOPED_TRACE(std::string(rung.info.name) + ", " + std::to_string(cols) + " columns");
+        device_buffer<Out> c = uploaded(old);
+        const product p{
+            .m = rows,
+            .n = cols,
+            .k = depth,
+            .a = on_a.data(),
+            .lda = depth,
+            .b = on_b.data(),
+            .ldb = depth,
+            .c = c.data(),
+            .ldc = ld,
+            .alpha = -1,
+            .beta = 2,
+            .trans_b = transpose::yes,
+            .batch = batch,
+            .stride_a = rows * depth,
+            .stride_c = rows * ld,
+            .epilogue = {{on_rows.data()}, {on_added.data(), cols, rows * cols}, {}, {0.5f}}};
+        ASSERT_EQ(explain_invalid(p), "");
+        if (facts.compute_capability < rung.info.min_compute_capability || !rung.supports(p))
+          continue;
+        ASSERT_EQ(rung.launch(p, on, {}), cudaSuccess);
+        std::vector<Out> seen(c.size());
+        copy_async<Out>(seen, c.view(), on);
+        on.synchronize();
+        int wrong = 0;
+        for (int i = 0; i < int(seen.size()) && wrong < 3; ++i) {
+          const int row = i / ld % rows, col = i % ld, z = i / (rows * ld);
+          double want = value_of(old[i]);
+          if (col < cols) {
+            double x = 2 * want + of_rows[row] + added[(z * rows + row) * cols + col];
+            for (int k = 0; k < depth; ++k)
+              x -= value_of(a[(z * rows + row) * depth + k]) * value_of(b[col * depth + k]);
+            want = std::fmax(x, 0) / 2;
+          }
+          if (value_of(seen[i]) == want) continue;
+          ++wrong;
+          ADD_FAILURE() << "row " << row << ", column " << col << ", product " << z << ": "
+                        << value_of(seen[i]) << ", expected " << want;
+        }
       }
     }
   }
@@ -222,6 +302,14 @@ TEST_F(gemm_tc_epilogue, chains_keep_their_order) {
     const double x = (row - 18) * (z + 1) * (col - 20) + double(of_columns[col]);
     return std::fmin(std::fmax(x, 0) * 2, 127);
   });
+}
+
+TEST_F(gemm_tc_epilogue, on_every_way_to_16_bits) {
+  expect_on_every_way_to_c<__nv_fp8_e4m3, __half>();
+}
+
+TEST_F(gemm_tc_epilogue, on_every_way_to_32_bits) {
+  expect_on_every_way_to_c<std::int8_t, float>();
 }
 
 }  // namespace

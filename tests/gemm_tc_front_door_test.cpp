@@ -119,6 +119,9 @@ void refuses_illegal_problems() {
 /// Legal, though it looks odd: none of these may be refused.
 template <class T>
 void accepts_odd_but_legal_problems() {
+  device_facts facts;
+  WARPLADDER_TRY(query_device(facts));
+  if (facts.compute_capability < 80) GTEST_SKIP() << "needs compute capability 80";
   const auto accepts = [](const char* what, const gemm_tc::problem<T, T>& p) {
     SCOPED_TRACE(what);
     EXPECT_EQ(gemm_tc::explain_invalid(p), "");
@@ -189,6 +192,9 @@ void names_its_choice() {
 /// A workspace that is too small by one byte, or larger than asked, is no reason to fail.
 template <class T>
 void any_workspace_will_do() {
+  device_facts facts;
+  WARPLADDER_TRY(query_device(facts));
+  if (facts.compute_capability < 80) GTEST_SKIP() << "needs compute capability 80";
   const stream on;
   for (const tc_case& size : {tc_case{.m = 8, .n = 16, .k = 2000, .trans_b = transpose::yes},
                               {.m = 64, .n = 64, .k = 64, .trans_b = transpose::yes},

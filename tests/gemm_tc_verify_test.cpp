@@ -131,20 +131,26 @@ void catches_planted_errors() {
   }
 }
 
-/// An element off by a little more than the bound, or a little less.
+/// One element moves away from the right value, to both sides: it is right as long as it is within
+/// the bound.
 template <class In, class Out>
 void draws_the_line_at_the_bound() {
   solved<In, Out> spoilt({.m = 5, .n = 7, .k = 40, .beta = 0.5});
   const auto want = spoilt.operands.reference(2, 3);
   spoilt.solve();
-  for (const double factor : {0.5, 1.5}) {
-    // Out is coarse: move away from the right value until the bound, or what it allows, is passed.
-    const double wrong = want.value + factor * want.bound;
-    const Out stored = Out(static_cast<float>(wrong));
-    if (std::fabs(real(stored) - wrong) > 0.4 * want.bound) continue;
+  int within = 0, beyond = 0;
+  for (const double factor : {-2.5, -1.5, -1.1, -0.9, -0.4, 0.0, 0.4, 0.9, 1.1, 1.5, 2.5}) {
+    const Out stored = Out(static_cast<float>(want.value + factor * want.bound));
+    const double error = std::fabs(real(stored) - want.value);  // Out is coarse: of another factor
+    if (std::fabs(error - want.bound) < 1e-6 * want.bound) continue;
     spoilt.operands.c_at(2, 3) = stored;
-    EXPECT_EQ(spoilt.verify().wrong, factor > 1 ? 1u : 0u);
+    const bool is_wrong = error > want.bound;
+    EXPECT_EQ(spoilt.verify().wrong, is_wrong ? 1u : 0u)
+        << real(stored) << " for " << want.value << " +- " << want.bound;
+    ++(is_wrong ? beyond : within);
   }
+  EXPECT_GE(within, 2);
+  EXPECT_GE(beyond, 2);
 }
 
 /// With beta == 0 the old C counts for nothing, and with alpha == 0 neither do A and B.
