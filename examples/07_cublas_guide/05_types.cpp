@@ -3,11 +3,12 @@
 // 05 types. cublasGemmEx takes three decisions that the S in cublasSgemm hides: the type of each
 // matrix, the type that sums are kept in, and what tensor cores may do with float inputs.
 //
-//   inputs    compute type                   what happens
-//   bf16      CUBLAS_COMPUTE_32F             tensor cores, exact products, float sums
-//   half      CUBLAS_COMPUTE_32F             likewise; _16F would keep the sums in half, and
-//   overflow float     CUBLAS_COMPUTE_32F             no tensor cores: float32 multiply-adds float
-//   CUBLAS_COMPUTE_32F_FAST_TF32   tensor cores; inputs keep 11 of 24 bits
+//   inputs   compute type                   what happens
+//   bf16     CUBLAS_COMPUTE_32F             tensor cores, exact products, float sums
+//   half     CUBLAS_COMPUTE_32F             likewise
+//   half     CUBLAS_COMPUTE_16F             the sums are kept in half, and overflow at 65504
+//   float    CUBLAS_COMPUTE_32F             no tensor cores: float32 multiply-adds
+//   float    CUBLAS_COMPUTE_32F_FAST_TF32   tensor cores; inputs keep 11 of 24 bits
 //
 // alpha and beta have the type of the sums, not that of the matrices.
 

@@ -2,13 +2,12 @@
 //
 // 10 errors. How cuBLAS says no, by provoking it:
 //
-//   CUBLAS_STATUS_INVALID_VALUE      an argument breaks a rule of the interface: a leading
-//   dimension
-//                                    below the row, a negative size. The old interface also prints
-//                                    the number of the parameter
+//   CUBLAS_STATUS_INVALID_VALUE      an argument breaks a rule of the interface: a negative size,
+//                                    a leading dimension below the row. The old interface also
+//                                    prints the number of the parameter
 //   CUBLAS_STATUS_NOT_SUPPORTED      legal, but nobody has written that kernel: a combination of
-//                                    types, layouts, alignments or epilogues. Lt says it when asked
-//                                    for heuristics
+//                                    types, layouts, alignments or epilogues. Lt says it when
+//                                    asked for heuristics
 //   CUBLAS_STATUS_NOT_INITIALIZED    no handle, or the CUDA context could not be made
 //   CUBLAS_STATUS_EXECUTION_FAILED   the launch failed; often an error of an earlier kernel that
 //                                    nobody has asked for

@@ -2,19 +2,16 @@
 //
 // 11 streams and graphs. Habits that save time and riddles:
 //
-//   handle      one per host thread and device, for the life of the thread: creating one costs
-//               milliseconds, allocates and synchronises
-//   stream      cublasSetStream, else the legacy default stream, which everything waits for. It
-//   also
-//               puts the workspace back to the library's own: set the workspace after the stream
-//   workspace   cublasSetWorkspace with memory of your own, one per stream: no hidden allocation,
-//   the
-//               same algorithm every time, and equal bits also with several streams
-//   alpha, beta host pointers are read during the call; with CUBLAS_POINTER_MODE_DEVICE they are
-//               device addresses, read when the kernel runs
-//   graph       handle, workspace and one warm call before the capture; then replay: the host's
-//   share
-//               of a call, which is most of a small product's time, is paid once
+//   handle        one per host thread and device, for the life of the thread: creating one costs
+//                 milliseconds, allocates and synchronises
+//   stream        cublasSetStream, else the legacy default stream, which everything waits for. It
+//                 also puts the library's own workspace back: set yours after the stream
+//   workspace     cublasSetWorkspace with memory of your own, one per stream: no hidden allocation,
+//                 the same algorithm every time, and equal bits also with several streams
+//   alpha, beta   host pointers are read during the call; with CUBLAS_POINTER_MODE_DEVICE they are
+//                 device addresses, read when the kernel runs
+//   graph         handle, workspace and one warm call before the capture; then replay: the host's
+//                 share of a call, most of a small product's time, is paid once
 //
 // Here: a product of three matrices, captured once and replayed on changing inputs.
 

@@ -8,13 +8,16 @@
 // GPU", 2023). A piece that begins inside a tile goes to the workspace; the block that began the
 // tile adds the pieces behind it, always in the order of k: equal bits from run to run.
 //
-// A handover is between two warpgroups, 64 x 256 sums, 64 KiB written and read through L2: about 2
-// x 1500 clocks for both, once per block, against the 65 000 of a tile. A flag says that a piece is
-// there. The flags need no memset, which would keep this kernel apart from the one before (2 us): a
-// launch marks its pieces with a number that no other launch has, and who takes a piece wipes the
-// mark out, so that a graph can replay the launch.
-// Prediction: 8192^3 gains 0.45 of 16 waves less 5000 clocks, 2.6%; 4096^3 0.12 of 4, less 5000
-// clocks of 264 000, 1%.
+// A handover is between two warpgroups, 64 x 256 sums, 64 KiB; a block's two are written and read
+// back through L2, at ~50 bytes per clock 2 x 2600 clocks, once per block. A flag says that a piece
+// is there. The flags need no memset, which would keep this kernel apart from the one before (2
+// us): a launch marks its pieces with a number that no other launch has, and who takes a piece
+// wipes the mark out, so that a graph can replay the launch.
+// Prediction: 8192^3 gains 0.48 of 16 waves of 131 000 clocks, less 5200: 2.8%; 4096^3 0.12 of 4
+// waves of 65 500, less 5200: 1%. What came, in development runs: a loss, at 4096^3 of a fifth. The
+// handovers alone take twice what was predicted, and blocks that stand at different k ask L2 for
+// different lines, which costs the joint requests that 08 lives on (see 09). The rungs above go on
+// from 10.
 #pragma once
 
 #include <algorithm>

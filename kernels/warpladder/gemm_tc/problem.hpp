@@ -38,14 +38,15 @@ struct no_epilogue {
 ///
 /// In -> what is multiplied, and added up in:
 ///   __nv_bfloat16, __half             exact products, float sums
-///   float                             tf32: 10 bits of fraction are kept, float sums
+///   float                             tf32: the upper 10 of 23 bits of fraction, float sums
 ///   __nv_fp8_e4m3, __nv_fp8_e5m2      exact products, float sums (see verify.cuh: of fewer bits)
 ///   std::int8_t                       exact products, int32 sums that wrap around
-/// Out: In itself or float; std::int32_t for int8. One rounding to nearest even at the end.
+/// Out: __nv_bfloat16, __half or float; std::int32_t for int8; behind an epilogue, whatever can be
+/// made of what that returns. One rounding to nearest even at the end.
 ///
-/// Sizes and leading dimensions count elements. Pointers need the alignment of their type alone. C
-/// must not overlap A or B, which are only read. As in BLAS: beta == 0 never reads C, and alpha ==
-/// 0 or k == 0 never reads A or B. Any of m, n, k, batch may be 0.
+/// Sizes, leading dimensions and strides count elements, none is negative. Pointers need the
+/// alignment of their type alone. C must not overlap A or B, which are only read. As in BLAS: beta
+/// == 0 never reads C, and alpha == 0 or k == 0 never reads A or B. Any of m, n, k, batch may be 0.
 ///
 /// With batch > 1 the i-th product uses a + i * stride_a and so on; a stride of 0 shares an input.
 template <class In, class Out, class Epilogue = no_epilogue>
