@@ -282,8 +282,10 @@ class gemm_tc_topic {
         wl::bench::parse_gemm_tc_shape(size, sizeof(typename Problem::input) != 2);
     const auto p = wl::bench::packed_gemm_tc<Problem>(shape);
     std::string why_not(supports(p).why_not);
-    if (min_compute_capability > device_.compute_capability)
-      why_not = fmt::format("needs compute capability {}", min_compute_capability);
+    const int needed = std::max(min_compute_capability,
+                                wl::gemm_tc::first_compute_capability<typename Problem::input>);
+    if (needed > device_.compute_capability)
+      why_not = fmt::format("needs compute capability {}", needed);
     if (why_not.empty() && !vendor<Problem>::why_not(p).empty())
       why_not = "nothing to compare with: " + vendor<Problem>::why_not(p);
     if (!why_not.empty()) {

@@ -10,7 +10,6 @@
 #include <optional>
 #include <random>
 #include <warpladder/core/stream.hpp>
-#include <warpladder/core/warp_mma.cuh>
 
 #include "gemm_tc_test.hpp"
 #include "support/backend.hpp"
@@ -589,7 +588,7 @@ template <class In, class Out>
 void add_all(const std::string& type) {
   device_facts facts;
   const bool has_device = why_no_device().empty() && query_device(facts) == cudaSuccess;
-  constexpr int needed_by_type = warp_mma<In>::min_compute_capability;
+  constexpr int needed_by_type = gemm_tc::first_compute_capability<In>;
   for (const auto& rung : tables::gemm_tc<In, Out>()) {
     char step[16];
     std::snprintf(step, sizeof step, "%02d_", rung.info.step);

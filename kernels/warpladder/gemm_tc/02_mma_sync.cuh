@@ -142,6 +142,8 @@ namespace detail {
 
 template <class Tuning, class Problem>
 cudaError_t launch_mma_sync(const Problem& p, cudaStream_t stream) {
+  using input = typename Problem::input;
+  static_assert(first_compute_capability<input> == warp_mma<input>::min_compute_capability);
   if (p.is_empty()) return cudaSuccess;
   return with_contiguity(p, [&]<bool AAlongK, bool BAlongK>() {
     return warpladder::launch_kernel(

@@ -20,6 +20,12 @@ using gemm::transpose;
 template <class In>
 using accumulator_t = std::conditional_t<std::is_same_v<In, std::int8_t>, std::int32_t, float>;
 
+/// The first compute capability whose tensor cores multiply this type: that of warp_mma<In>.
+template <class In>
+inline constexpr int first_compute_capability = sizeof(In) == 1 && !std::is_same_v<In, std::int8_t>
+                                                    ? 89
+                                                    : 80;
+
 /// The epilogue that changes nothing. An epilogue is a small struct that a problem carries by value
 /// to the device: operator()(value, row, col, batch) is called once per element of C, in any order,
 /// and returns what is to be rounded to the output type. epilogue.cuh has the usual ones.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The search for the vendor's best: everything that cublasLt offers, and cublasGemmEx, timed on
-// the very problem. What a library user can do at most without writing a kernel.
+// The search for the vendor's best: every algorithm that cublasLt names for the very problem, and
+// cublasGemmEx, timed on it. What the library's users can do without a kernel of their own, short
+// of going through the parameters of algorithms one by one.
 #pragma once
 
 #include <algorithm>
