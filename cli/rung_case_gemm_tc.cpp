@@ -100,10 +100,11 @@ rung_case make_front_door_case(const std::string& shape) {
 }  // namespace
 
 void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
-  // Whole tiles of every rung, and ragged ones; several along every side, a batch; slivers for 13.
-  const std::vector<std::string> shapes = {"256x256x128", "136x264x72:nt", "64x64x64xb3",
-                                           "65x40x47",    "3x200x104:nt",  "4x256x136:nt",
-                                           "200x48x64:tt"};
+  // Whole tiles of every rung, and ragged ones; several along every side, one that is deep; a
+  // batch; slivers for 13.
+  const std::vector<std::string> shapes = {"256x256x128",  "136x264x72:nt", "72x136x584",
+                                           "64x64x64xb3",  "65x40x47",      "3x200x104:nt",
+                                           "4x256x136:nt", "200x48x64:tt"};
   for (const auto& rung : tables::gemm_tc<element, element>()) {
     to.push_back({.name = "gemm_tc/" + full_name(rung.info),
                   .info = rung.info,

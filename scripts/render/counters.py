@@ -114,6 +114,24 @@ def counters_per_request(page, topic, steps):
     return per_result(page, "counters.json", render)
 
 
+@generator("explain/rungs")
+def counters_of_rungs(page, prefix):
+    """What moves, for the rungs of a topic: every kernel of them that was measured."""
+    quantities = ("global load sectors", "async copy sectors", "bulk load bytes",
+                  "shared load wavefronts", "shared load conflicts", "shared store wavefronts")
+
+    def render(report):
+        kernels = [kernel for kernel in report["kernels"] if kernel["rung"].startswith(prefix)]
+        if not kernels:
+            return page.not_yet()
+        rows = [[kernel["rung"], kernel["shape"]]
+                + [both(kernel["host"][name], kernel["gpu"][name]) if name in kernel["host"] else ""
+                   for name in quantities] for kernel in kernels]
+        return (f"{table(page.header('rung', 'shape', *quantities), rows, 'llrrrrrr')}\n\n"
+                f"{counters_provenance(report['context'])}")
+    return per_result(page, "counters.json", render)
+
+
 @generator("explain/patterns")
 def access_patterns(page):
     def render(report):
