@@ -150,8 +150,9 @@ def answer(page):
             if not all(found):
                 continue
             used += found
+            unit = "TOP/s" if kind == "i8" else "TFLOP/s"
             lines.append(page.say("{}: {} at 4096³ and {} at 8192³").format(
-                name, *(f"{tera(case)} TFLOP/s ({ratio(case['vendor_ratio'])})" for case in found)))
+                name, *(f"{tera(case)} {unit} ({ratio(case['vendor_ratio'])})" for case in found)))
         if not used:
             return None
         text = page.say("`gemm_tc::run`, in brackets times the best of cublasLt") + ": "

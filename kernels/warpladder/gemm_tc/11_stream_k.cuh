@@ -230,6 +230,7 @@ struct stream_k {
 
   template <class Problem>
   static support supports(const Problem& p) {
+    if (p.k > 1 << 30) return {"k exceeds 2^30"};  // places along k are ints, also the next tile's
     return detail::supports_warpgroups(p);
   }
 

@@ -191,6 +191,8 @@ struct skinny {
                                   .name = "skinny",
                                   .idea = "weights from memory straight into fragments",
                                   .min_compute_capability = 80};
+  /// From 33 rows on the sums take up to 144 KiB of shared memory: blocks of compute capability 8.6
+  /// and 8.9, which have 99, cannot be launched (cudaErrorInvalidValue).
   static constexpr int max_rows = 64;
 
   /// Weights that lie across: loads of 16 bytes need tiles of 64.
