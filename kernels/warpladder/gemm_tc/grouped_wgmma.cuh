@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Grouped products on Hopper. A launch per group, as cublasLt has it, needs the host to know the
-// sizes, so it waits for the routing; and every launch ends in a wave that is not full: 64 experts
-// of 96 rows are 64 times 6 tiles for 132 multiprocessors.
+// sizes, so it waits for the routing; and each launch ends in a wave that is not full: 64 experts
+// of 96 rows and 1408 columns are 64 times 6 tiles for 132 multiprocessors.
 //
 // Idea: the kernel of 10 over the tiles of all groups in a row, which the device itself counts.
 //   * Blocks stay, and take every 132nd tile. The producer finds the group of a tile while others
@@ -13,11 +13,11 @@
 //     the group as third coordinate.
 //   * Rows leave through the copy engine, 64 at a time, where all 64 are of the group. Only the
 //     last of a group are stored by threads, which look at every row.
-//   * A warpgroup of which no row belongs to the group multiplies nothing. So a group wastes 32
-//     rows of products on average, and not 64, and one of a few rows half of a tile.
+//   * A warpgroup of which no row belongs to the group multiplies nothing, and its part of A stays
+//     where it is. So a group wastes 32 rows of products on average, and not 64.
 // Prediction: many rows per group: what 10 has for one product with as many rows, less 32 rows per
 // group: 3% of 1024. Few rows: the weights have to be read once, and the memory limits.
-// Limited by: tiles of half a height cost a whole tile's copies of B; the last wave.
+// Limited by: the last wave, and a tile of few rows that needs all of its columns of B.
 #pragma once
 
 #include <algorithm>
@@ -44,9 +44,10 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using tuning = Tuning;
   using input = typename Problem::input;
   using product = typename Problem::product;
-  using tile_a = detail::warpgroup_operand<input, tuning::block_m, operand_major::k>;
+  using tile_a = detail::warpgroup_operand<input, 64, operand_major::k>;  // of one consumer
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
   using staging = detail::staged_store<tuning::block_n, product>;
+  constexpr int bytes_a = tuning::consumers * tile_a::bytes;
 
   /// Where a tile is, and where its group ends: beside the buffer of its first operands.
   struct tile_place {
@@ -85,6 +86,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
                 in.end_row};
         }
         const int matrix = p.stride_b == 0 ? 0 : to.group;
+        const int rows = min(to.end_row - to.row, tuning::block_m);
         empty[at.stage].wait(at.parity ^ 1);
         places[at.stage] = to;
         for (int k_tile = 0; is_tile && k_tile < k_tiles; ++k_tile) {
@@ -92,9 +94,12 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
           transaction_barrier& landed = full[at.stage];
           const int k = k_tile * tile_a::depth;
           empty[at.stage].wait(at.parity ^ 1);
-          landed.arrive_and_expect(tuning::stage_bytes);
-          tile_a::request(stage, map_a, to.row, k, 0, landed);
-          tile_b::request(stage + tile_a::bytes, map_b, to.col, k, matrix, landed);
+          landed.arrive_and_expect(ceil_div(rows, 64) * tile_a::bytes + tile_b::bytes);
+#pragma unroll
+          for (int row = 0; row < tuning::block_m; row += 64) {
+            if (row < rows) tile_a::request(stage + row * 128, map_a, to.row + row, k, 0, landed);
+          }
+          tile_b::request(stage + bytes_a, map_b, to.col, k, matrix, landed);
           at.advance();
         }
         if (!is_tile || k_tiles == 0) {  // a place and no operands
@@ -140,8 +145,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
 #pragma unroll
         for (int step = 0; step < tile_a::k_steps; ++step)
           products.start<input, tuning::block_n, operand_major::k, MajorB>(
-              sum, tile_a::at(stage, warpgroup * 64, step),
-              tile_b::at(stage + tile_a::bytes, 0, step), k_tile > 0 || step > 0);
+              sum, tile_a::at(stage + warpgroup * tile_a::bytes, 0, step),
+              tile_b::at(stage + bytes_a, 0, step), k_tile > 0 || step > 0);
         products.commit();
         products.wait<1>();
         if (k_tile > 0) release(previous);
@@ -212,7 +217,7 @@ struct grouped_wgmma {
   static cudaError_t launch_with(const Problem& p, cudaStream_t stream) {
     using tuned = tuning<Problem>;
     using input = typename Problem::input;
-    using tile_a = detail::warpgroup_operand<input, tuned::block_m, operand_major::k>;
+    using tile_a = detail::warpgroup_operand<input, 64, operand_major::k>;
     using tile_b = detail::warpgroup_operand<input, tuned::block_n, MajorB>;
     using staging = detail::staged_store<tuned::block_n, typename Problem::product>;
     device_facts device;
