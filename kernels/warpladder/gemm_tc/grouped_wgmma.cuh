@@ -134,10 +134,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       typename Problem::scalar sum[tuning::block_n / 2];
       if (k_tiles == 0) {
         for (auto& one : sum) one = 0;
-        release(at.stage);
-        at.advance();
       }
-      int previous = 0;
+      int previous = at.stage;
       for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
         const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         full[at.stage].wait(at.parity);
@@ -157,7 +155,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       const bool by_engine = staged && row + 64 <= to.end_row;
       if (by_engine) store.wait_until_free();
       products.wait<0>();
-      if (k_tiles > 0) release(previous);
+      release(previous);
+      if (k_tiles == 0) at.advance();
 
       const product mine = p.of_group(to.group, to.end_row);
       if constexpr (staging::fits) {
