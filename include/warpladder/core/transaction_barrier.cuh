@@ -89,7 +89,8 @@ class transaction_barrier {
 class transaction_barrier::lock {  // builtins: the functions of std::atomic_ref would be traced
  public:
   WARPLADDER_ENGINE explicit lock(unsigned& word) : word_(word) {
-    while (__atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE) != 0) {
+    while (const unsigned before = __atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE)) {
+      if (before != 1) __trap();  // poison: nobody has initialised the barrier
     }
   }
   WARPLADDER_ENGINE ~lock() { __atomic_store_n(&word_, 0u, __ATOMIC_RELEASE); }
