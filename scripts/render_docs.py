@@ -7,7 +7,7 @@ Reads  benchmarks/results/<gpu>/<topic>.json, <topic>_*.json   cases, as <topic>
                                     reduce_accuracy.json, launch_overheads.json,
                                     grid_sync_study.json, launch_shapes.json, pipeline_study.json,
                                     pipeline_run_study.json, transfer_study.json, schedule_study.json,
-                                    gemm_tc_shapes.json
+                                    gemm_tc_shapes.json, gemm_tc_grouped.json
        benchmarks/results/<gpu>/gemm_tc_limits.json                   of scripts/measure_limits
                                                          as the programs of these names write them
        benchmarks/results/<gpu>/counters.json, access_patterns.json   of scripts/measure_counters
@@ -62,6 +62,7 @@ The names, with their arguments; a TOPIC is gemm, gemm_tc, memory, reduce, scan 
   gemm_tc/limits RUNG, gemm_tc/limits_table                  what measure_limits found
   gemm_tc/types SHAPE[/MODE] STEPS, gemm_tc/rung_types RUNG, gemm_tc/search, gemm_tc/answer,
   gemm_tc/front_door large|transformers|small|decode         a column per type
+  gemm_tc_grouped/layers bf16|e4m3, gemm_tc_grouped/answer   what gemm_tc_grouped has measured
   gemm_tc_shapes/alignment widths|depths, gemm_tc_shapes/depths, gemm_tc_shapes/waves,
   gemm_tc_shapes/tokens, gemm_tc_shapes/types, gemm_tc_shapes/answer, gemm_tc_shapes/heuristics
                                                              what gemm_tc_shapes has measured
@@ -95,8 +96,8 @@ import pathlib
 import re
 import sys
 
-from render import (arrays, counters, gemm_studies, gemm_tc, gemm_tc_limits,  # noqa: F401
-                    gemm_tc_plots, gemm_tc_shapes, grid_sync, ladders, launch_overheads,
+from render import (arrays, counters, gemm_studies, gemm_tc, gemm_tc_grouped,  # noqa: F401
+                    gemm_tc_limits, gemm_tc_plots, gemm_tc_shapes, grid_sync, ladders, launch_overheads,
                     launch_shapes, memory_study, pipeline, pipeline_run, schedule, solver, transfer)
 from render.page import GENERATORS, Page
 from render.plots import PLOTS, STAMP, is_current, picture_hash, render_svg

@@ -120,6 +120,7 @@ class Gpu:
     pipeline_run_study: dict | None = None
     transfer_study: dict | None = None
     gemm_tc_shapes: dict | None = None
+    gemm_tc_grouped: dict | None = None
     gemm_tc_limits: dict | None = None
 
     def case(self, rung, shape, mode="stream", topic="gemm"):
@@ -164,7 +165,7 @@ STUDIES = {"gemm_accuracy": "accuracy", "gemm_latency": "latency", "memory_study
            "schedule_study": "schedule_study",
            "transfer_study": "transfer_study",
            "grid_sync_study": "grid_sync_study", "gemm_tc_shapes": "gemm_tc_shapes",
-           "gemm_tc_limits": "gemm_tc_limits"}
+           "gemm_tc_grouped": "gemm_tc_grouped", "gemm_tc_limits": "gemm_tc_limits"}
 
 
 def read_results(folder):
