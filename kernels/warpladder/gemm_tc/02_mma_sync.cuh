@@ -101,8 +101,8 @@ __global__ void __launch_bounds__(Tuning::threads, Tuning::blocks_per_sm)
 
   const input* const a = p.a + batch * p.stride_a;
   const input* const b = p.b + batch * p.stride_b;
-  const bool a_aligned = detail::has_aligned_rows(p.a, p.lda, p.stride_a);
-  const bool b_aligned = detail::has_aligned_rows(p.b, p.ldb, p.stride_b);
+  const bool a_aligned = detail::has_aligned_rows(p.a, p.lda, p.batch > 1 ? p.stride_a : 0);
+  const bool b_aligned = detail::has_aligned_rows(p.b, p.ldb, p.batch > 1 ? p.stride_b : 0);
   const tile_a read_a(row);
   const tile_b read_b(col);
 

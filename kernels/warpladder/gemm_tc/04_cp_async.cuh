@@ -215,9 +215,9 @@ struct cp_async {
 
   template <class Problem>
   static support supports(const Problem& p) {
-    if (p.depth() > 0 && !detail::has_aligned_rows(p.a, p.lda, p.stride_a))
+    if (p.depth() > 0 && !detail::has_aligned_rows(p.a, p.lda, p.batch > 1 ? p.stride_a : 0))
       return {"a and its rows must be aligned to 16 bytes"};
-    if (p.depth() > 0 && !detail::has_aligned_rows(p.b, p.ldb, p.stride_b))
+    if (p.depth() > 0 && !detail::has_aligned_rows(p.b, p.ldb, p.batch > 1 ? p.stride_b : 0))
       return {"b and its rows must be aligned to 16 bytes"};
     return detail::fits_grid<tuning::block_m, tuning::block_n>(p);
   }
