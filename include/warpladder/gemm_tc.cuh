@@ -23,7 +23,18 @@ std::size_t workspace_bytes(const Problem& p) {
   return explain_invalid(p).empty() ? tuned::workspace_bytes(p) : 0;
 }
 
-/// Enqueues the product on `stream` and returns at once.
+/// Enqueues the product on `stream` and returns at once: 2 m n k batch operations. Several threads
+/// may call it.
+///
+///   problem<__nv_bfloat16, __nv_bfloat16> p{.m = m, .n = n, .k = k, .a = x, .lda = k,
+///                                           .b = weights, .ldb = k, .c = y, .ldc = n};
+///   p.trans_b = transpose::yes;  // weights are stored n x k
+///   const cudaError_t status = run(p, stream);
+///
+/// Every layout and alignment that problem.hpp allows is right; fast is what begins its rows on
+/// multiples of 16 bytes. On Hopper tf32, 8-bit floats and int8 also want k contiguous in both
+/// operands: trans_a no, trans_b yes.
+///
 /// `scratch` is device memory aligned to 256 bytes that the product may overwrite until it is done.
 /// Never allocates, never synchronises, never touches another stream; legal under stream capture.
 /// Returns cudaErrorInvalidValue before anything is enqueued if explain_invalid(p) has something to
