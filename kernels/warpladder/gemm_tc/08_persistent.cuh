@@ -19,14 +19,13 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <warpladder/core/dependent_launch.cuh>
 #include <warpladder/core/device.hpp>
 #include <warpladder/core/launch.cuh>
-#include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/core/shared_memory.cuh>
 #include <warpladder/gemm_tc/detail/ring.hpp>
+#include <warpladder/gemm_tc/detail/tile_walk.cuh>
 #include <warpladder/gemm_tc/detail/warpgroup_operand.cuh>
 #include <warpladder/gemm_tc/detail/warpgroup_store.cuh>
 #include <warpladder/gemm_tc/problem.hpp>
@@ -42,9 +41,8 @@ struct persistent_tuning {
   static constexpr int stage_bytes = (block_m + block_n) * 128;
 };
 
-/// 128 x 256, and as many buffers as leave room for the rows that wait for the copy engine.
-template <class Problem>
-using persistent_default = persistent_tuning<256, detail::staged_store<256, Problem>::fits ? 3 : 4>;
+/// 128 x 256, and as many buffers as leave room for the rows that wait to be stored.
+using persistent_default = persistent_tuning<256, 3>;
 
 /// Tiles of C one row after the other.
 struct row_order {
@@ -54,9 +52,13 @@ struct row_order {
   }
 };
 
+template <class Tuning, class Order>
+using persistent_walk = detail::tile_walk<Tuning::block_m, Tuning::block_n, Order>;
+
 template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
-    persistent_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
+    persistent_kernel(Problem p, persistent_walk<Tuning, Order> walk, bool by_engine,
+                      const __grid_constant__ tensor_map map_a,
                       const __grid_constant__ tensor_map map_b,
                       const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
@@ -77,26 +79,14 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   let_next_kernel_start();
   wait_for_kernels_before();
 
-  const int rows = int(ceil_div<std::int64_t>(p.m, tuning::block_m));
-  const int cols = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
-  const int per_product = rows * cols, tiles = per_product * int(p.batch);
-  const int k_tiles = ceil_div(p.depth(), tile_a::depth);
-  struct place {
-    int row, col, batch;
-  };
-  const auto place_of = [&](int tile) {
-    const int2 at = Order::place(tile % per_product, rows, cols);
-    return place{at.y * tuning::block_m, at.x * tuning::block_n, tile / per_product};
-  };
-
   detail::ring_position<tuning::stages> at;
   if (warpgroup == tuning::consumers) {
     shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
-    for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
-      const place to = place_of(tile);
+    for (int tile = int(blockIdx.x); tile < walk.tiles; tile += int(gridDim.x)) {
+      const auto to = walk[tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
-      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+      for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         transaction_barrier& landed = full[at.stage];
         const int k = k_tile * tile_a::depth;
@@ -114,15 +104,15 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       if (threadIdx.x % 32 == 0) empty[stage].arrive();
     };
     staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
-                  1 + warpgroup);
+                  1 + warpgroup, by_engine ? &map_c : nullptr);
     warpgroup_products products;
-    for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
+    for (int tile = int(blockIdx.x); tile < walk.tiles; tile += int(gridDim.x)) {
       typename Problem::scalar sum[tuning::block_n / 2];
-      if (k_tiles == 0) {
+      if (walk.k_tiles == 0) {
         for (auto& one : sum) one = 0;
       }
       int previous = 0;
-      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+      for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         full[at.stage].wait(at.parity);
         products.begin();
@@ -138,19 +128,13 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         at.advance();
       }
       // While the last products run: where does this tile go, and is there room to stage it?
-      const place to = place_of(tile);
+      const auto to = walk[tile];
       const std::int64_t row = std::int64_t{to.row} + warpgroup * 64;
-      if (staged) store.wait_until_free();
+      store.wait_until_free();
       products.wait<0>();
-      if (k_tiles > 0) release(previous);
+      if (walk.k_tiles > 0) release(previous);
 
-      if constexpr (staging::fits) {
-        if (staged) {
-          store.store(p, map_c, sum, row, to.col, to.batch);
-          continue;
-        }
-      }
-      detail::store_sums<tuning::block_n>(p, sum, row, to.col, to.batch);
+      store.store(p, sum, row, to.col, to.batch);
     }
     store.drain();
   }
@@ -165,27 +149,26 @@ cudaError_t launch_persistent(const Problem& p, cudaStream_t stream) {
     using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
     using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
     using staging = detail::staged_store<Tuning::block_n, Problem>;
-    const std::int64_t tiles = ceil_div<std::int64_t>(p.m, Tuning::block_m) *
-                               ceil_div<std::int64_t>(p.n, Tuning::block_n) * p.batch;
-    if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
     device_facts device;
     cudaError_t status = query_device(device);
     if (status != cudaSuccess) return status;
 
+    persistent_walk<Tuning, Order> walk;
+    status = detail::make_walk(walk, p, tile_a::depth);
     tensor_map map_a = {}, map_b = {}, map_c = {};
-    status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
-    const bool staged = staging::can(p);
-    if (status == cudaSuccess && staged) status = staging::make_map(map_c, p);
+    if (status == cudaSuccess) status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+    const bool by_engine = staging::can_engine(p);
+    if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
     if (status != cudaSuccess) return status;
     return warpladder::launch_kernel(
         persistent_kernel<Tuning, Order, MajorA, MajorB, Problem>,
-        {.grid = dim3(unsigned(std::min<std::int64_t>(tiles, device.multiprocessors))),
+        {.grid = dim3(unsigned(std::min(walk.tiles, device.multiprocessors))),
          .block = dim3(Tuning::threads),
          .shared_bytes =
              Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
          .stream = stream,
          .overlaps_kernel_before = true},
-        p, staged, map_a, map_b, map_c);
+        p, walk, by_engine, map_a, map_b, map_c);
   });
 }
 
@@ -207,7 +190,7 @@ struct persistent {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_default<Problem>, row_order>(p, stream);
+    return launch_persistent<persistent_default, row_order>(p, stream);
   }
 };
 

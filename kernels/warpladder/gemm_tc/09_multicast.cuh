@@ -16,14 +16,22 @@
 #include <cooperative_groups.h>
 
 #include <algorithm>
-#include <limits>
 #include <warpladder/gemm_tc/08_persistent.cuh>
 
 namespace warpladder::gemm_tc {
 
+/// Blocks of a cluster.
+inline constexpr int multicast_blocks = 2;
+
+/// Tiles of two blocks, one below the other.
+template <class Tuning>
+using multicast_walk =
+    detail::tile_walk<multicast_blocks * Tuning::block_m, Tuning::block_n, row_order>;
+
 template <class Tuning, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
-    multicast_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
+    multicast_kernel(Problem p, multicast_walk<Tuning> walk, bool by_engine,
+                     const __grid_constant__ tensor_map map_a,
                      const __grid_constant__ tensor_map map_b,
                      const __grid_constant__ tensor_map map_c) {
 #if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
@@ -32,7 +40,6 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
   using staging = detail::staged_store<tuning::block_n, Problem>;
-  constexpr int pair = 2;  // blocks of a cluster
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages];
   auto* const ring = dynamic_shared<unsigned char>();
@@ -42,41 +49,29 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   const int rank = int(cluster.block_rank());
   if (threadIdx.x == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
-    for (transaction_barrier& barrier : empty) barrier.init(pair * tuning::consumers * 4);
+    for (transaction_barrier& barrier : empty)
+      barrier.init(multicast_blocks * tuning::consumers * 4);
   }
   cluster.sync();
   let_next_kernel_start();
   wait_for_kernels_before();
 
-  const int rows = int(ceil_div<std::int64_t>(p.m, pair * tuning::block_m));
-  const int cols = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
-  const int per_product = rows * cols, tiles = per_product * int(p.batch);
-  const int k_tiles = ceil_div(p.depth(), tile_a::depth);
-  struct place {
-    int row, col, batch;
-  };
-  const auto place_of = [&](int tile) {
-    const int2 at = row_order::place(tile % per_product, rows, cols);
-    return place{(at.y * pair + rank) * tuning::block_m, at.x * tuning::block_n,
-                 tile / per_product};
-  };
-
   detail::ring_position<tuning::stages> at;
   if (warpgroup == tuning::consumers) {
     shrink_registers<24>();
-    for (int tile = int(blockIdx.x) / pair; tile < tiles && threadIdx.x % 128 == 0;
-         tile += int(gridDim.x) / pair) {
-      const place to = place_of(tile);
+    for (int tile = int(blockIdx.x) / multicast_blocks; tile < walk.tiles && threadIdx.x % 128 == 0;
+         tile += int(gridDim.x) / multicast_blocks) {
+      const auto to = walk[tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
-      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+      for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         transaction_barrier& landed = full[at.stage];
         const int k = k_tile * tile_a::depth;
         empty[at.stage].wait(at.parity ^ 1);
         landed.arrive_and_expect(tuning::stage_bytes);
-        tile_a::request(stage, map_a, to.row, k, batch_a, landed);
-        tile_b::template request_for_cluster<pair>(stage + tile_a::bytes, map_b, to.col, k, batch_b,
-                                                   landed, rank);
+        tile_a::request(stage, map_a, to.row + rank * tuning::block_m, k, batch_a, landed);
+        tile_b::template request_for_cluster<multicast_blocks>(stage + tile_a::bytes, map_b, to.col,
+                                                               k, batch_b, landed, rank);
         at.advance();
       }
     }
@@ -84,18 +79,19 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     grow_registers<240>();
     const auto release = [&](int stage) {
       __syncwarp();
-      if (threadIdx.x % 32 < pair) empty[stage].arrive_at(threadIdx.x % 32);
+      if (threadIdx.x % 32 < multicast_blocks) empty[stage].arrive_at(threadIdx.x % 32);
     };
     staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
-                  1 + warpgroup);
+                  1 + warpgroup, by_engine ? &map_c : nullptr);
     warpgroup_products products;
-    for (int tile = int(blockIdx.x) / pair; tile < tiles; tile += int(gridDim.x) / pair) {
+    for (int tile = int(blockIdx.x) / multicast_blocks; tile < walk.tiles;
+         tile += int(gridDim.x) / multicast_blocks) {
       typename Problem::scalar sum[tuning::block_n / 2];
-      if (k_tiles == 0) {
+      if (walk.k_tiles == 0) {
         for (auto& one : sum) one = 0;
       }
       int previous = 0;
-      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+      for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         full[at.stage].wait(at.parity);
         products.begin();
@@ -111,19 +107,13 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         at.advance();
       }
       // While the last products run: where does this tile go, and is there room to stage it?
-      const place to = place_of(tile);
-      const std::int64_t row = std::int64_t{to.row} + warpgroup * 64;
-      if (staged) store.wait_until_free();
+      const auto to = walk[tile];
+      const std::int64_t row = std::int64_t{to.row} + rank * tuning::block_m + warpgroup * 64;
+      store.wait_until_free();
       products.wait<0>();
-      if (k_tiles > 0) release(previous);
+      if (walk.k_tiles > 0) release(previous);
 
-      if constexpr (staging::fits) {
-        if (staged) {
-          store.store(p, map_c, sum, row, to.col, to.batch);
-          continue;
-        }
-      }
-      detail::store_sums<tuning::block_n>(p, sum, row, to.col, to.batch);
+      store.store(p, sum, row, to.col, to.batch);
     }
     store.drain();
   }
@@ -151,37 +141,36 @@ struct multicast {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    using tuning = persistent_default<Problem>;
-    constexpr int pair = 2;
+    using tuning = persistent_default;
     if (p.is_empty()) return cudaSuccess;
     return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
       using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
       using staging = detail::staged_store<tuning::block_n, Problem>;
-      const std::int64_t tiles = ceil_div<std::int64_t>(p.m, pair * tuning::block_m) *
-                                 ceil_div<std::int64_t>(p.n, tuning::block_n) * p.batch;
-      if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
       device_facts device;
       cudaError_t status = query_device(device);
       if (status != cudaSuccess) return status;
 
+      multicast_walk<tuning> walk;
+      status = detail::make_walk(walk, p, tile_a::depth);
       tensor_map map_a = {}, map_b = {}, map_c = {};
-      status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p, pair);
-      const bool staged = staging::can(p);
-      if (status == cudaSuccess && staged) status = staging::make_map(map_c, p);
+      if (status == cudaSuccess)
+        status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p, multicast_blocks);
+      const bool by_engine = staging::can_engine(p);
+      if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
       if (status != cudaSuccess) return status;
-      const auto clusters =
-          std::min<std::int64_t>(tiles, std::max(1, device.multiprocessors / pair));
+      const int clusters =
+          std::min(walk.tiles, std::max(1, device.multiprocessors / multicast_blocks));
       return warpladder::launch_kernel(multicast_kernel<tuning, MajorA, MajorB, Problem>,
-                                       {.grid = dim3(unsigned(clusters * pair)),
+                                       {.grid = dim3(unsigned(clusters * multicast_blocks)),
                                         .block = dim3(tuning::threads),
                                         .shared_bytes = tuning::stages * tuning::stage_bytes +
                                                         tuning::consumers * staging::shared_bytes,
                                         .stream = stream,
-                                        .cluster = pair,
+                                        .cluster = multicast_blocks,
                                         .overlaps_kernel_before = true},
-                                       p, staged, map_a, map_b, map_c);
+                                       p, walk, by_engine, map_a, map_b, map_c);
     });
   }
 };

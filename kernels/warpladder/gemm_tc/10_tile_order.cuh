@@ -42,7 +42,7 @@ struct tile_order {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_default<Problem>, banded_order<16>>(p, stream);
+    return launch_persistent<persistent_default, banded_order<16>>(p, stream);
   }
 };
 

@@ -116,8 +116,8 @@ class handover {
 
 template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
-    stream_k_kernel(Problem p, bool staged, stream_k_plan<Problem> plan,
-                    const __grid_constant__ tensor_map map_a,
+    stream_k_kernel(Problem p, persistent_walk<Tuning, Order> walk, bool by_engine,
+                    stream_k_plan<Problem> plan, const __grid_constant__ tensor_map map_a,
                     const __grid_constant__ tensor_map map_b,
                     const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
@@ -138,17 +138,6 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   let_next_kernel_start();
   wait_for_kernels_before();
 
-  const int rows = int(ceil_div<std::int64_t>(p.m, tuning::block_m));
-  const int cols = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
-  const int per_product = rows * cols;
-  struct place {
-    int row, col, batch;
-  };
-  const auto place_of = [&](int tile) {
-    const int2 at = Order::place(tile % per_product, rows, cols);
-    return place{at.y * tuning::block_m, at.x * tuning::block_n, tile / per_product};
-  };
-
   // The order is turned round: who began a tile waits for blocks of lower index, which have
   // started.
   const int share = plan.schedule.blocks - 1 - int(blockIdx.x);
@@ -158,7 +147,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
     for (cursor piece(plan.schedule, share); !piece.at_end(); piece.advance(plan.schedule)) {
-      const place to = place_of(piece.tile);
+      const auto to = walk[piece.tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
       for (int k = piece.k_begin; k < piece.k_end; k += tile_a::depth) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
@@ -177,7 +166,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       if (threadIdx.x % 32 == 0) empty[stage].arrive();
     };
     staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
-                  1 + warpgroup);
+                  1 + warpgroup, by_engine ? &map_c : nullptr);
     warpgroup_products products;
     const handover<Problem, tuning::block_n> hand(plan, warpgroup);
     for (cursor piece(plan.schedule, share); !piece.at_end(); piece.advance(plan.schedule)) {
@@ -198,9 +187,9 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         previous = at.stage;
         at.advance();
       }
-      const place to = place_of(piece.tile);
+      const auto to = walk[piece.tile];
       const std::int64_t row = std::int64_t{to.row} + warpgroup * 64;
-      if (staged) store.wait_until_free();
+      store.wait_until_free();
       products.wait<0>();
       if (piece.k_end > piece.k_begin) release(previous);
 
@@ -210,13 +199,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       }
       if (piece.k_end < plan.schedule.depth) hand.take(plan.schedule, share, piece.tile, sum);
 
-      if constexpr (staging::fits) {
-        if (staged) {
-          store.store(p, map_c, sum, row, to.col, to.batch);
-          continue;
-        }
-      }
-      detail::store_sums<tuning::block_n>(p, sum, row, to.col, to.batch);
+      store.store(p, sum, row, to.col, to.batch);
     }
     store.drain();
   }
@@ -238,12 +221,12 @@ struct stream_k {
   static std::size_t workspace_bytes(const Problem& p) {
     device_facts device;
     if (p.is_empty() || p.depth() == 0 || query_device(device) != cudaSuccess) return 0;
-    return layout<persistent_default<Problem>>(p, device).bytes;
+    return layout<persistent_default>(p, device).bytes;
   }
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view scratch) {
-    using tuning = persistent_default<Problem>;
+    using tuning = persistent_default;
     if (p.is_empty() || p.depth() == 0)  // no products to divide
       return launch_persistent<tuning, banded_order<16>>(p, stream);
     return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
@@ -258,10 +241,14 @@ struct stream_k {
       if (needed.tiles > std::numeric_limits<std::int32_t>::max() || needed.bytes > scratch.bytes)
         return cudaErrorInvalidValue;
 
+      using order = banded_order<16>;
+      persistent_walk<tuning, order> walk;
+      status = detail::make_walk(walk, p, tile_a::depth);
       tensor_map map_a = {}, map_b = {}, map_c = {};
-      status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
-      const bool staged = staging::can(p);
-      if (status == cudaSuccess && staged) status = staging::make_map(map_c, p);
+      if (status == cudaSuccess)
+        status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+      const bool by_engine = staging::can_engine(p);
+      if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
       if (status != cudaSuccess) return status;
       auto* const pieces = static_cast<typename Problem::scalar*>(scratch.data);
       const stream_k_plan<Problem> plan{
@@ -270,15 +257,14 @@ struct stream_k {
           pieces,
           reinterpret_cast<unsigned long long*>(pieces + needed.piece_count * piece_size<tuning>),
           next_launch()};
-      return warpladder::launch_kernel(
-          stream_k_kernel<tuning, banded_order<16>, MajorA, MajorB, Problem>,
-          {.grid = dim3(unsigned(needed.blocks)),
-           .block = dim3(tuning::threads),
-           .shared_bytes =
-               tuning::stages * tuning::stage_bytes + tuning::consumers * staging::shared_bytes,
-           .stream = stream,
-           .overlaps_kernel_before = true},
-          p, staged, plan, map_a, map_b, map_c);
+      return warpladder::launch_kernel(stream_k_kernel<tuning, order, MajorA, MajorB, Problem>,
+                                       {.grid = dim3(unsigned(needed.blocks)),
+                                        .block = dim3(tuning::threads),
+                                        .shared_bytes = tuning::stages * tuning::stage_bytes +
+                                                        tuning::consumers * staging::shared_bytes,
+                                        .stream = stream,
+                                        .overlaps_kernel_before = true},
+                                       p, walk, by_engine, plan, map_a, map_b, map_c);
     });
   }
 

@@ -14,7 +14,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <warpladder/gemm_tc/08_persistent.cuh>
 #include <warpladder/gemm_tc/10_tile_order.cuh>
 
@@ -22,14 +21,15 @@ namespace warpladder::gemm_tc {
 
 template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
-    pingpong_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
+    pingpong_kernel(Problem p, persistent_walk<Tuning, Order> walk, bool by_engine,
+                    const __grid_constant__ tensor_map map_a,
                     const __grid_constant__ tensor_map map_b,
                     const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
-  using staging = detail::staged_store<tuning::block_n, Problem, 1>;
+  using staging = detail::staged_store<tuning::block_n, Problem, 10>;
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages], turn[2];
   auto* const ring = dynamic_shared<unsigned char>();
@@ -44,26 +44,14 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   let_next_kernel_start();
   wait_for_kernels_before();
 
-  const int rows = int(ceil_div<std::int64_t>(p.m, tuning::block_m));
-  const int cols = int(ceil_div<std::int64_t>(p.n, tuning::block_n));
-  const int per_product = rows * cols, tiles = per_product * int(p.batch);
-  const int k_tiles = ceil_div(p.depth(), tile_a::depth);
-  struct place {
-    int row, col, batch;
-  };
-  const auto place_of = [&](int tile) {
-    const int2 at = Order::place(tile % per_product, rows, cols);
-    return place{at.y * tuning::block_m, at.x * tuning::block_n, tile / per_product};
-  };
-
   detail::ring_position<tuning::stages> at;
   if (warpgroup == tuning::consumers) {
     shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
-    for (int tile = int(blockIdx.x); tile < tiles; tile += int(gridDim.x)) {
-      const place to = place_of(tile);
+    for (int tile = int(blockIdx.x); tile < walk.tiles; tile += int(gridDim.x)) {
+      const auto to = walk[tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
-      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+      for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         transaction_barrier& landed = full[at.stage];
         const int k = k_tile * tile_a::depth;
@@ -81,21 +69,21 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       if (threadIdx.x % 32 == 0) empty[stage].arrive();
     };
     staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
-                  1 + warpgroup);
+                  1 + warpgroup, by_engine ? &map_c : nullptr);
     warpgroup_products products;
     unsigned turns = warpgroup == 0 ? 1 : 0;  // the first one has its first turn at once
-    at.skip(warpgroup * k_tiles);
-    for (int tile = int(blockIdx.x) + warpgroup * int(gridDim.x); tile < tiles;
-         tile += 2 * int(gridDim.x), at.skip(k_tiles)) {
+    at.skip(warpgroup * walk.k_tiles);
+    for (int tile = int(blockIdx.x) + warpgroup * int(gridDim.x); tile < walk.tiles;
+         tile += 2 * int(gridDim.x), at.skip(walk.k_tiles)) {
       turn[warpgroup].wait(turns++ % 2);
       typename Problem::scalar sum[2][tuning::block_n / 2];  // rows 0..63 and 64..127
-      if (k_tiles == 0) {
+      if (walk.k_tiles == 0) {
         for (auto& half : sum) {
           for (auto& one : half) one = 0;
         }
       }
       int previous = 0;
-      for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+      for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         const unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         full[at.stage].wait(at.parity);
         products.begin();
@@ -116,21 +104,14 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       // All tiles of this turn have been waited for: what lands from now on is for the other.
       __syncwarp();
       if (threadIdx.x % 32 == 0) turn[1 - warpgroup].arrive();
-      const place to = place_of(tile);
+      const auto to = walk[tile];
       products.wait<0>();
-      if (k_tiles > 0) release(previous);
+      if (walk.k_tiles > 0) release(previous);
 
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const std::int64_t row = std::int64_t{to.row} + half * 64;
-        if constexpr (staging::fits) {
-          if (staged) {
-            store.wait_until_free();
-            store.store(p, map_c, sum[half], row, to.col, to.batch);
-            continue;
-          }
-        }
-        detail::store_sums<tuning::block_n>(p, sum[half], row, to.col, to.batch);
+        store.wait_until_free();
+        store.store(p, sum[half], std::int64_t{to.row} + half * 64, to.col, to.batch);
       }
     }
     store.drain();
@@ -145,28 +126,27 @@ cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
     using input = typename Problem::input;
     using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
     using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
-    using staging = detail::staged_store<Tuning::block_n, Problem, 1>;
-    const std::int64_t tiles = ceil_div<std::int64_t>(p.m, Tuning::block_m) *
-                               ceil_div<std::int64_t>(p.n, Tuning::block_n) * p.batch;
-    if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
+    using staging = detail::staged_store<Tuning::block_n, Problem, 10>;
     device_facts device;
     cudaError_t status = query_device(device);
     if (status != cudaSuccess) return status;
 
+    persistent_walk<Tuning, Order> walk;
+    status = detail::make_walk(walk, p, tile_a::depth);
     tensor_map map_a = {}, map_b = {}, map_c = {};
-    status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
-    const bool staged = staging::can(p);
-    if (status == cudaSuccess && staged) status = staging::make_map(map_c, p);
+    if (status == cudaSuccess) status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+    const bool by_engine = staging::can_engine(p);
+    if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
     if (status != cudaSuccess) return status;
     return warpladder::launch_kernel(
         pingpong_kernel<Tuning, Order, MajorA, MajorB, Problem>,
-        {.grid = dim3(unsigned(std::min<std::int64_t>(tiles, device.multiprocessors))),
+        {.grid = dim3(unsigned(std::min(walk.tiles, device.multiprocessors))),
          .block = dim3(Tuning::threads),
          .shared_bytes =
              Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
          .stream = stream,
          .overlaps_kernel_before = true},
-        p, staged, map_a, map_b, map_c);
+        p, walk, by_engine, map_a, map_b, map_c);
   });
 }
 
