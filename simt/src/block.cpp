@@ -695,6 +695,10 @@ void numbered_barrier(int number, unsigned threads, site where) {
   block::running().numbered_barrier(number, threads, where);
 }
 
+const void* kept_by_launch(const void* bytes, std::size_t size) {
+  return block::running().launch().keep(bytes, size);
+}
+
 void* map_shared(const void* mine, unsigned rank, site where) {
   return block::running().map_shared(mine, rank, where);
 }

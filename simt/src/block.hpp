@@ -74,6 +74,7 @@ class block : public block_context {
   void numbered_barrier(int number, unsigned threads, site where);
   void give_way();  // lets the other ready threads run; no sign of being stuck
   void* map_shared(const void* mine, unsigned rank, site where);
+  grid& launch() { return *grid_; }
   async_copy_queue& copies();
   // `what` and `detail` together are the headline. No std::string here: the caller's frame is
   // abandoned, and what it owned would leak.

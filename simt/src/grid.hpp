@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,11 @@ class grid {
     return made;
   }
 
+  const void* keep(const void* bytes, std::size_t size) {
+    std::lock_guard lock(mutex_);
+    return kept_.emplace(static_cast<const char*>(bytes), size).first->data();
+  }
+
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
   // The first failure is the one that is reported; all blocks stop at their next chance.
@@ -102,6 +108,7 @@ class grid {
   std::shared_ptr<trace::launch_record> record_;  // null unless the launch is traced
   std::mutex mutex_;
   std::map<std::uint64_t, std::weak_ptr<cluster>> clusters_;
+  std::set<std::string> kept_;  // bytes, in nodes that stay where they are
   std::atomic<bool> failed_{false};
   cudaError_t error_ = cudaSuccess;
   std::string report_;

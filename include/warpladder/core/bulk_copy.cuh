@@ -66,7 +66,7 @@ __forceinline__ void bulk_copy_to_shared(void* shared, const void* global, unsig
                               SIMT_UNTRACED { std::memcpy(copy.to, copy.from, copy.bytes); };
   simt::trace::note_bulk_read(global, bytes);
   simt::trace::note_bulk_copy_begins(shared, bytes);
-  barrier.add_pending({copy_bytes, shared, global, bytes, 0, 0, 0, {}});
+  barrier.add_pending({copy_bytes, shared, global, bytes, 0, 0, 0});
 }
 
 __forceinline__ void bulk_stores::start(void* global, const void* shared, unsigned bytes) {

@@ -182,8 +182,7 @@ __forceinline__ void note_rows(const tensor_map& map, int row, int col, int matr
 __forceinline__ void copy_box_to(transaction_barrier& barrier, void* shared, const tensor_map& map,
                                  int row, int col, int matrix) {
   const auto copy_box = [](const transaction_barrier::pending_copy& copy) SIMT_UNTRACED {
-    tensor_map map;
-    std::memcpy(&map, copy.map, sizeof map);
+    const auto& map = *static_cast<const tensor_map*>(copy.from);
     auto* const to = static_cast<std::byte*>(copy.to);
     for_each_in_box(map, map.cols, copy.row, copy.col, copy.matrix,
                     [&](int at, const std::byte* from) {
@@ -195,11 +194,9 @@ __forceinline__ void copy_box_to(transaction_barrier& barrier, void* shared, con
                     });
   };
   simt::trace::note_bulk_copy_begins(shared, box_bytes(map));
-  transaction_barrier::pending_copy copy{copy_box, shared, nullptr, box_bytes(map),
-                                         row,      col,    matrix,  {}};
-  static_assert(sizeof map <= sizeof copy.map);
-  std::memcpy(copy.map, &map, sizeof map);
-  barrier.add_pending(copy);
+  // The map is a parameter of the thread, which may end before its copies do.
+  const void* const kept = simt::detail::kept_by_launch(&map, sizeof map);
+  barrier.add_pending({copy_box, shared, kept, box_bytes(map), row, col, matrix});
 }
 
 }  // namespace detail

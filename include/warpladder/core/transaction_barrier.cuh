@@ -45,15 +45,14 @@ class transaction_barrier {
   WARPLADDER_ENGINE void wait(unsigned parity);
 
 #ifdef WARPLADDER_HOST_EXECUTOR
-  /// A copy that was asked for and not yet made; make(copy) moves its bytes.
+  /// A copy that was asked for and not yet made; make(copy) moves its bytes. The barrier holds
+  /// them: it is larger than the 8 bytes of a GPU, and shared memory has room for few kilobytes.
   struct pending_copy {
     void (*make)(const pending_copy&);
     void* to;
     const void* from;
     unsigned bytes;
     int row, col, matrix;
-    // A tensor_map, by value: it is a parameter of a thread that may end before its copies do.
-    alignas(8) std::byte map[64];
   };
   WARPLADDER_ENGINE void add_pending(const pending_copy& copy);
   /// The same barrier in the shared memory of another block of the cluster.

@@ -38,7 +38,7 @@ namespace warpladder::gemm_tc {
 
 template <class Tuning, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
-    grouped_wgmma_kernel(Problem p, bool staged, const __grid_constant__ tensor_map map_a,
+    grouped_wgmma_kernel(Problem p, bool engine_stores, const __grid_constant__ tensor_map map_a,
                          const __grid_constant__ tensor_map map_b,
                          const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       if (threadIdx.x % 32 == 0) empty[stage].arrive();
     };
     staging store(ring + tuning::stages * tuning::stage_bytes + warpgroup * staging::shared_bytes,
-                  1 + warpgroup);
+                  1 + warpgroup, engine_stores ? &map_c : nullptr);
     warpgroup_products products;
     while (true) {
       full[at.stage].wait(at.parity);
@@ -152,20 +152,13 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         at.advance();
       }
       // While the last products run: is there room to stage the tile?
-      const bool by_engine = staged && row + 64 <= to.end_row;
-      if (by_engine) store.wait_until_free();
+      store.wait_until_free();
       products.wait<0>();
       release(previous);
       if (k_tiles == 0) at.advance();
 
-      const product mine = p.of_group(to.group, to.end_row);
-      if constexpr (staging::fits) {
-        if (by_engine) {
-          store.store(mine, map_c, sum, row, to.col, 0);
-          continue;
-        }
-      }
-      detail::store_sums<tuning::block_n>(mine, sum, row, to.col, 0);
+      const bool all_rows_mine = row + 64 <= to.end_row;  // the engine knows no ends of groups
+      store.store(p.of_group(to.group, to.end_row), sum, row, to.col, 0, all_rows_mine);
     }
     store.drain();
   }
@@ -178,14 +171,10 @@ struct grouped_wgmma {
                                   .min_compute_capability = 90};
 
   template <class Problem>
-  using tuning =
-      persistent_tuning<256, detail::staged_store<256, typename Problem::product>::fits ? 3 : 4>;
-
-  template <class Problem>
   static support supports(const Problem& p) {
     if (p.is_empty()) return {};
     if (const support can = detail::supports_warpgroups(all_of(p)); !can) return can;
-    return detail::fits_walk(p, tuning<Problem>::block_m, tuning<Problem>::block_n);
+    return detail::fits_walk(p, persistent_default::block_m, persistent_default::block_n);
   }
 
   template <class Problem>
@@ -214,7 +203,7 @@ struct grouped_wgmma {
 
   template <operand_major MajorB, class Problem>
   static cudaError_t launch_with(const Problem& p, cudaStream_t stream) {
-    using tuned = tuning<Problem>;
+    using tuned = persistent_default;
     using input = typename Problem::input;
     using tile_a = detail::warpgroup_operand<input, 64, operand_major::k>;
     using tile_b = detail::warpgroup_operand<input, tuned::block_n, MajorB>;
@@ -226,8 +215,8 @@ struct grouped_wgmma {
     tensor_map map_a = {}, map_b = {}, map_c = {};
     status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, all_of(p));
     const auto all_rows = p.of_group(0, p.rows);
-    const bool staged = staging::can(all_rows);
-    if (status == cudaSuccess && staged) status = staging::make_map(map_c, all_rows);
+    const bool engine_stores = staging::can_engine(all_rows);
+    if (status == cudaSuccess && engine_stores) status = staging::make_map(map_c, all_rows);
     if (status != cudaSuccess) return status;
     const std::int64_t tiles = detail::most_tiles(p, tuned::block_m, tuned::block_n);
     return warpladder::launch_kernel(
@@ -238,7 +227,7 @@ struct grouped_wgmma {
              tuned::stages * tuned::stage_bytes + tuned::consumers * staging::shared_bytes,
          .stream = stream,
          .overlaps_kernel_before = true},
-        p, staged, map_a, map_b, map_c);
+        p, engine_stores, map_a, map_b, map_c);
   }
 };
 

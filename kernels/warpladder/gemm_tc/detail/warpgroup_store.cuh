@@ -60,8 +60,8 @@ __device__ __forceinline__ void store_sums(const Problem& p,
 /// room for all columns nobody waits in between.
 ///
 /// Everything else goes by the threads: each warp spreads its 16 rows, and finishes them in order
-/// by a loop. (Finished in the registers, where each of 128 sums has its own code, three epilogues
-/// made the kernel 15 000 instructions long, more than the instruction caches hold.)
+/// by a loop. (Finished in registers each of 128 sums has code of its own: such a kernel was 15 000
+/// instructions long, more than the instruction caches hold.)
 template <int N, class Problem, int Room = 32>
 class staged_store {
  public:
@@ -93,9 +93,10 @@ class staged_store {
 
   __device__ __forceinline__ void store(const Problem& p, const scalar (&sum)[N / 2],
                                         std::int64_t first_row, std::int64_t first_col,
-                                        std::int64_t batch) {
+                                        std::int64_t batch, bool engine_may = true) {
     if constexpr (engine_takes) {
-      if (map_ != nullptr) return store_by_engine(sum, int(first_row), int(first_col), int(batch));
+      if (map_ != nullptr && engine_may)
+        return store_by_engine(sum, int(first_row), int(first_col), int(batch));
     }
     store_by_threads(p, sum, first_row, first_col, batch);
   }
@@ -113,6 +114,7 @@ class staged_store {
 
   __device__ __forceinline__ void store_by_engine(const scalar (&sum)[N / 2], int first_row,
                                                   int first_col, int batch) {
+    static_assert(N % (chunks * chunk_cols) == 0);
     const int thread = int(threadIdx.x % 128);
 #pragma unroll
     for (int pass = 0; pass < N; pass += chunks * chunk_cols) {
