@@ -237,7 +237,7 @@ class tc_operands {
           a_at(row, k, batch) = undoes ? negative(a_at(row, k - 1, batch)) : draw<In>(random);
         }
         if (kind_ == tc_values::cancelling && shape_.k % 2 == 1)
-          a_at(row, shape_.k - 1, batch) = In(float(numbers_or_one() * 4));
+          a_at(row, shape_.k - 1, batch) = In(float(smallest_positive() * 4));
       }
     });
     each(problem_.stride_b, [&](std::int64_t batch) {
@@ -375,7 +375,7 @@ class tc_operands {
     }
   }
 
-  static double numbers_or_one() {
+  static double smallest_positive() {
     if constexpr (is_whole) {
       return 1;
     } else {
