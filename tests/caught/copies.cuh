@@ -8,6 +8,7 @@
 #include <warpladder/core/bulk_copy.cuh>
 #include <warpladder/core/shared_memory.cuh>
 #include <warpladder/core/tensor_copy.cuh>
+#include <warpladder/core/warpgroup_mma.cuh>
 
 #include "traced_specimen.hpp"
 
@@ -159,6 +160,38 @@ __global__ void tensor_tile(const __grid_constant__ tensor_map map, float* out) 
   __syncthreads();
 }
 
+/// The next copy goes where the tensor core may still read the last one.
+template <bool Bad>
+__global__ void refill_under_products(const float* in, float* out) {
+  auto* const tile = dynamic_shared<unsigned char>();
+  __shared__ transaction_barrier landed;
+  constexpr unsigned bytes = 64 * 128;
+  if (threadIdx.x == 0) landed.init();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    landed.arrive_and_expect(bytes);
+    bulk_copy_to_shared(tile, in, bytes, landed);
+  }
+  landed.wait(0);
+  float sum[32] = {};
+  warpgroup_products products;
+  const matrix_descriptor rows(tile, 0);
+  products.begin();
+  products.start<float, 64, operand_major::k, operand_major::k>(sum, rows, rows, true);
+  products.commit();
+  if constexpr (!Bad) products.wait<0>();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    landed.arrive_and_expect(bytes);
+    bulk_copy_to_shared(tile, in, bytes, landed);  // BAD: refill_under_products
+  }
+  __syncthreads();
+  if constexpr (Bad) products.wait<0>();
+  __syncthreads();
+  landed.wait(1);
+  out[threadIdx.x] = sum[0];
+}
+
 /// The tile that the engine is to store is still being written.
 template <bool Bad>
 __global__ void bulk_store(float* out) {
@@ -232,6 +265,11 @@ inline std::vector<traced_specimen> copy_specimens() {
       specimen("bulk_refill_while_read", race,
                [=](auto bad) {
                  return floats({1, 64, 256}, refill_bulk_tile<bad>);
+               }),
+      specimen("refill_under_products", unwaited,
+               [](auto bad) {
+                 const auto in = zeros<float>(2048), out = zeros<float>(128);
+                 return run({1, 128, 8192}, refill_under_products<bad>, in.data(), out.data());
                }),
       specimen("tensor_copy_without_wait", unwaited,
                [](auto bad) {

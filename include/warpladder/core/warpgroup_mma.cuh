@@ -130,10 +130,9 @@ inline matrix_descriptor matrix_descriptor::advanced(int bytes) const {
 
 namespace detail {
 
-/// Element (outer, k) of an operand, of which `outer` is a row of A or a column of B.
+/// Where element (outer, k) of an operand is, of which `outer` is a row of A or a column of B.
 template <class In, operand_major Major>
-SIMT_UNTRACED inline warpgroup_sum_t<In> operand_element(const matrix_descriptor& of, int outer,
-                                                         int k) {
+SIMT_UNTRACED inline const void* operand_address(const matrix_descriptor& of, int outer, int k) {
   constexpr int bytes = sizeof(In);
   auto address = reinterpret_cast<std::uintptr_t>(of.start);
   if constexpr (Major == operand_major::k) {
@@ -141,9 +140,25 @@ SIMT_UNTRACED inline warpgroup_sum_t<In> operand_element(const matrix_descriptor
   } else {
     address += unsigned(outer / 64 * of.chunk_bytes + k * 128 + outer % 64 * bytes);
   }
-  address ^= (address >> 7 & 7) << 4;
+  return reinterpret_cast<const void*>(address ^ (address >> 7 & 7) << 4);
+}
+
+/// Tells traced mode what is read of an operand: `count` rows of A, or columns of B, by 16 bytes.
+template <class In, operand_major Major>
+SIMT_UNTRACED inline void note_operand(const matrix_descriptor& of, int first, int count) {
+  constexpr bool along_k = Major == operand_major::k;
+  constexpr int piece = 16 / int{sizeof(In)};
+  for (int outer = first; outer < first + count; outer += along_k ? 1 : piece) {
+    for (int k = 0; k < warpgroup_mma_k<In>; k += along_k ? piece : 1)
+      simt::trace::note_engine_read(operand_address<In, Major>(of, outer, k), 16);
+  }
+}
+
+template <class In, operand_major Major>
+SIMT_UNTRACED inline warpgroup_sum_t<In> operand_element(const matrix_descriptor& of, int outer,
+                                                         int k) {
   In element;
-  std::memcpy(&element, reinterpret_cast<const void*>(address), sizeof element);
+  std::memcpy(&element, operand_address<In, Major>(of, outer, k), sizeof element);
   if constexpr (std::is_same_v<In, float>)  // tf32: the low 13 bits are not looked at
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(element) & 0xffffe000u);
   else
@@ -165,6 +180,10 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
     constexpr int depth = warpgroup_mma_k<In>;
     auto* const sum = static_cast<sum_type*>(product.sum);
     const int thread = int(threadIdx.x % 128);
+    if (thread % 32 == 0) {  // for its warp
+      detail::note_operand<In, MajorA>(product.a, thread / 32 * 16, 16);
+      detail::note_operand<In, MajorB>(product.b, 0, N);
+    }
     sum_type a[2][depth];  // the two rows of this thread
     for (int half = 0; half < 2; ++half) {
       for (int k = 0; k < depth; ++k)

@@ -19,6 +19,9 @@ void note_bulk_copy_begins(void* shared, unsigned bytes);
 void note_bulk_source(const void* shared, unsigned bytes);
 void note_source_read(const void* shared, unsigned bytes);
 
+// The tensor core has read for the calling thread: checked like a load, but not counted.
+void note_engine_read(const void* shared, unsigned bytes);
+
 void note_landed(void* shared, unsigned bytes);
 // Through `object` (a barrier) the caller passes on all that it did, or learns what others did.
 void note_release(const void* object);
@@ -31,6 +34,7 @@ inline void note_bulk_write(const void*, unsigned) {}
 inline void note_bulk_copy_begins(void*, unsigned) {}
 inline void note_bulk_source(const void*, unsigned) {}
 inline void note_source_read(const void*, unsigned) {}
+inline void note_engine_read(const void*, unsigned) {}
 inline void note_landed(void*, unsigned) {}
 inline void note_release(const void*) {}
 inline void note_acquire(const void*) {}

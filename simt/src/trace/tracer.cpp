@@ -61,6 +61,7 @@ class tracer {
   void bulk_source(const void* shared, unsigned bytes, std::uintptr_t site);
   void source_read(const char* shared, unsigned bytes);
   void bulk_global(const void* global, unsigned bytes, bool writes, std::uintptr_t site);
+  void engine_read(const void* shared, unsigned bytes, std::uintptr_t site);
 
   [[noreturn]] void fail_index(const std::string& what, const char* file, unsigned line);
 
@@ -451,6 +452,13 @@ void tracer::bulk_global(const void* global, unsigned bytes, bool writes, std::u
   if (record_->with.check) check({address, bytes, site, writes, false}, where);
 }
 
+void tracer::engine_read(const void* shared, unsigned bytes, std::uintptr_t site) {
+  if (!record_->with.check) return;
+  const auto address = reinterpret_cast<std::uintptr_t>(shared);
+  const place where = locate(address, bytes, site);
+  if (where.known) check({address, bytes, site, false, false}, where);
+}
+
 // ---- findings ----------------------------------------------------------------------------------
 
 std::string tracer::who(std::uint32_t block_index, unsigned thread) const {
@@ -724,6 +732,10 @@ void note_bulk_source(const void* shared, unsigned bytes) {
 }
 void note_source_read(const void* shared, unsigned bytes) {
   if (pause t; t) t->source_read(static_cast<const char*>(shared), bytes);
+}
+void note_engine_read(const void* shared, unsigned bytes) {
+  if (pause t; t)
+    t->engine_read(shared, bytes, reinterpret_cast<std::uintptr_t>(SIMT_RETURN_ADDRESS));
 }
 void note_landed(void* shared, unsigned bytes) {
   if (pause t; t) t->landed(static_cast<char*>(shared), bytes);
