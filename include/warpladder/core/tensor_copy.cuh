@@ -117,6 +117,11 @@ cudaError_t make_tensor_map(tensor_map& map, const tensor_shape<T>& of) {
 #endif
 }
 
+/// Asks for a map ahead of the first copy, which would wait about half a microsecond for it. Maps
+/// are parameters of a kernel: this may come before the kernels that write the matrices have ended.
+/// Not for a map that was never made.
+__device__ __forceinline__ void prefetch_tensor_map(const tensor_map& map);
+
 /// Starts the copy of the map's box at (row, col) of matrix `matrix`, any part of which may lie
 /// outside the matrix, to `shared` (16-byte aligned, 1024 if swizzled); `barrier` counts all bytes
 /// of the box. Called by one thread.
@@ -201,6 +206,10 @@ __forceinline__ void copy_box_to(transaction_barrier& barrier, void* shared, con
 
 }  // namespace detail
 
+__forceinline__ void prefetch_tensor_map(const tensor_map& map) {
+  if (map.base == nullptr) __trap();
+}
+
 __forceinline__ void tensor_copy(void* shared, const tensor_map& map, int row, int col,
                                  transaction_barrier& barrier, int matrix) {
   detail::check_box(map, shared);
@@ -241,6 +250,10 @@ __forceinline__ void tensor_store(bulk_stores& stores, const tensor_map& map, in
 
 #elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 
+__device__ __forceinline__ void prefetch_tensor_map(const tensor_map& map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+}
+
 __device__ __forceinline__ void tensor_copy(void* shared, const tensor_map& map, int row, int col,
                                             transaction_barrier& barrier, int matrix) {
   asm volatile(
@@ -273,6 +286,9 @@ __device__ __forceinline__ void tensor_store(bulk_stores&, const tensor_map& map
 
 #else
 
+__device__ __forceinline__ void prefetch_tensor_map(const tensor_map&) {
+  __trap();
+}
 __device__ __forceinline__ void tensor_copy(void*, const tensor_map&, int, int,
                                             transaction_barrier&, int) {
   __trap();

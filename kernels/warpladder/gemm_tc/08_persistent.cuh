@@ -74,6 +74,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   if (threadIdx.x == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(tuning::consumers * 4);
+    if (walk.k_tiles > 0) prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
+    if (by_engine) prefetch_tensor_map(map_c);
   }
   __syncthreads();
   let_next_kernel_start();

@@ -51,6 +51,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty)
       barrier.init(multicast_blocks * tuning::consumers * 4);
+    if (walk.k_tiles > 0) prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
+    if (by_engine) prefetch_tensor_map(map_c);
   }
   cluster.sync();
   let_next_kernel_start();
