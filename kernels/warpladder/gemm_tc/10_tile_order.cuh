@@ -8,6 +8,7 @@
 // in time read comes from L2, or is even still on its way to another multiprocessor. Prediction:
 // nothing where all operands fit into L2 (50 MB: up to 2048^3), and at 8192^3 as much as the row
 // order loses there by waiting for device memory; the bytes from it fall to a half.
+// Limited by: both consumers store at the same time, and nothing is multiplied meanwhile.
 #pragma once
 
 #include <warpladder/gemm_tc/08_persistent.cuh>

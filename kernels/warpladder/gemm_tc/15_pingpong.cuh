@@ -6,11 +6,12 @@
 //
 // Idea: each consumer has tiles of its own, 128 rows of all columns, and they take turns: while one
 // stores, the other multiplies (CUTLASS calls it ping-pong; Thakkar et al., 2023). The producer
-// brings the tiles of C one after the other, so the turns need no barrier of their own: who has no
-// tile in the ring waits for it. Storing may now take its time, 8 KiB of staging are enough, and
-// the ring has them all. Price: at most 128 x 192, because one warpgroup holds all the sums, and so
-// more bytes per product: 128 x 128 takes 64 bytes a clock from L2, 128 x 192 takes 53, 128 x 256
-// took 48. The width is also a free choice against the last wave: see 16 tuned.
+// brings the tiles of C one after the other. A barrier passes the turn on when all of a tile's
+// operands have landed: parity alone cannot tell a buffer's next use from the one after. Storing
+// may now take its time, 10 KiB of staging are enough, and the ring has the rest. Price: at most
+// 128 x 192, because one warpgroup holds all the sums, and so more bytes per product: 128 x 128
+// takes 64 bytes a clock from L2, 128 x 192 takes 53, 128 x 256 took 48. The width is also a free
+// choice against the last wave: see 16 tuned.
 #pragma once
 
 #include <algorithm>

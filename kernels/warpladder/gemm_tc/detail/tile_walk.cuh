@@ -6,7 +6,6 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#include <limits>
 #include <warpladder/core/math.hpp>
 
 namespace warpladder::gemm_tc::detail {
@@ -35,7 +34,7 @@ cudaError_t make_walk(tile_walk<BlockM, BlockN, Order>& walk, const Problem& p, 
   const std::int64_t rows = ceil_div<std::int64_t>(p.m, BlockM);
   const std::int64_t cols = ceil_div<std::int64_t>(p.n, BlockN);
   const std::int64_t tiles = rows * cols * p.batch;
-  if (tiles > std::numeric_limits<std::int32_t>::max()) return cudaErrorInvalidValue;
+  if (tiles > 1 << 30) return cudaErrorInvalidValue;  // a step beyond the last must be an int too
   walk = {int(rows), int(cols), int(tiles), ceil_div(p.depth(), depth)};
   return cudaSuccess;
 }

@@ -35,7 +35,7 @@ __device__ __forceinline__ void store_sums(const Problem& p,
     output x, y;
   };
   const bool pairs = is_plain(p) && reinterpret_cast<std::uintptr_t>(p.c) % sizeof(pair) == 0 &&
-                     p.ldc % 2 == 0 && p.stride_c % 2 == 0;
+                     p.ldc % 2 == 0 && (p.batch == 1 || p.stride_c % 2 == 0);
   const int thread = int(threadIdx.x % 128);
 #pragma unroll
   for (int i = 0; i < N / 2; i += 2) {
