@@ -100,9 +100,10 @@ rung_case make_front_door_case(const std::string& shape) {
 }  // namespace
 
 void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
-  // Whole tiles of every rung, and ragged ones; several along every side, one that is deep; a
-  // batch; slivers for 13.
-  const std::vector<std::string> shapes = {"256x256x128",  "136x264x72:nt", "72x136x584",
+  // Whole tiles of every rung, and ragged ones, also with rows of C that the copy engine cannot
+  // write; several along every side; a batch of deep ones, of which each of two multiprocessors
+  // gets several; a batch; slivers for 13.
+  const std::vector<std::string> shapes = {"256x256x128",  "136x260x72:nt", "72x136x584xb2",
                                            "64x64x64xb3",  "65x40x47",      "3x200x104:nt",
                                            "4x256x136:nt", "200x48x64:tt"};
   for (const auto& rung : tables::gemm_tc<element, element>()) {

@@ -69,7 +69,7 @@ class handover {
 #pragma unroll
     for (int i = 0; i < N / 8; ++i)
       piece[i * 128] = {sum[4 * i], sum[4 * i + 1], sum[4 * i + 2], sum[4 * i + 3]};
-    __threadfence();
+    // The barrier makes all writes happen before the release, which therefore publishes them all.
     numbered_barrier(1 + warpgroup_, 128);
     if (threadIdx.x % 128 == 0) store_release(&plan_.marks[slot], plan_.launch);
   }

@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   if (threadIdx.x == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(4);
-    for (transaction_barrier& barrier : turn) barrier.init(4);
+    for (transaction_barrier& barrier : turn) barrier.init(1);
     if (walk.k_tiles > 0) prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
     if (by_engine) prefetch_tensor_map(map_c);
   }
@@ -105,8 +105,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         at.advance();
       }
       // All tiles of this turn have been waited for: what lands from now on is for the other.
-      __syncwarp();
-      if (threadIdx.x % 32 == 0) turn[1 - warpgroup].arrive();
+      if (threadIdx.x % 128 == 0) turn[1 - warpgroup].arrive();
       const auto to = walk[tile];
       products.wait<0>();
       if (walk.k_tiles > 0) release(previous);
