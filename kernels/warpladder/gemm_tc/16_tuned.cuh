@@ -136,8 +136,8 @@ struct tuned {
   }
 
  private:
-  /// Outputs that go through the copy engine. Those of 32 bits are stored by threads, and while one
-  /// warpgroup does, the other gets its operands late: 15 has 0.74 to 0.83 of what 10 has.
+  /// With outputs of 32 bits 15 was slower than 10 while threads stored them from registers. They
+  /// go through the copy engine now; until that is measured, 10 keeps them.
   template <class Problem>
   static constexpr bool takes_turns = sizeof(typename Problem::output) == 2;
 };
