@@ -17,6 +17,7 @@
 #include <chrono>
 #include <functional>
 #include <gemm.hpp>
+#include <harness/median.hpp>
 #include <harness/random.hpp>
 #include <harness/workload.hpp>
 #include <stdexcept>
@@ -53,12 +54,6 @@ std::vector<method> all_methods() {
   }
   all.push_back({"run", wl::tables::gemm_workspace_bytes<float>, wl::tables::gemm_run<float>});
   return all;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 /// The operands of one size, and a method ready to work on them.
@@ -120,7 +115,7 @@ double device_us(wl::bench::workload& work) {
   std::vector<double> each;
   for (int batch = 0; batch < batches; ++batch)
     each.push_back(work.seconds_per_launch(launches) * 1e6);
-  return median(each);
+  return wl::bench::median(each);
 }
 
 ordered_json measure() {
@@ -166,12 +161,12 @@ ordered_json measure() {
       const double in_graph = device_us(work);
       splits.push_back({{"method", how.key},
                         {"n", size},
-                        {"round_trip_us", median(round_trip)},
-                        {"host_us", median(host)},
+                        {"round_trip_us", wl::bench::median(round_trip)},
+                        {"host_us", wl::bench::median(host)},
                         {"stream_us", in_stream},
                         {"graph_us", in_graph}});
       fmt::print("{:<16} {:>6} {:>14.2f} {:>12.2f} {:>12.2f} {:>12.2f}\n", how.key, size,
-                 median(round_trip), median(host), in_stream, in_graph);
+                 wl::bench::median(round_trip), wl::bench::median(host), in_stream, in_graph);
     }
   }
   return {

@@ -17,6 +17,7 @@
 #include <gemm_tc.hpp>
 #include <gemm_tc_grouped.hpp>
 #include <harness/harness.hpp>
+#include <harness/median.hpp>
 #include <harness/nvml.hpp>
 #include <harness/random.hpp>
 #include <harness/workload.hpp>
@@ -91,20 +92,6 @@ std::vector<std::int32_t> offsets_of(const layer& l, routing how) {
   std::vector<std::int32_t> offsets{0};
   for (const std::int64_t size : sizes) offsets.push_back(offsets.back() + std::int32_t(size));
   return offsets;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-template <class T>
-wl::device_buffer<T> random_matrix(std::int64_t elements, std::uint64_t seed,
-                                   wl::stream_view stream) {
-  wl::device_buffer<T> made{std::size_t(elements)};
-  WARPLADDER_TRY(wl::bench::fill_uniform(made.data(), made.size(), seed, stream));
-  return made;
 }
 
 class study {
@@ -235,7 +222,7 @@ ordered_json study::time(const layer& l, wl::gemm_tc::grouped_problem<In, Out> p
   const auto empty = std::count(sizes.begin(), sizes.end(), 0);
   const double operations = 2.0 * double(p.rows) * double(p.n) * double(p.k);
   const double weights = double(p.groups - empty) * double(p.n) * double(p.k) * sizeof(In);
-  const double seconds = median(our_seconds);
+  const double seconds = wl::bench::median(our_seconds);
   ordered_json row{{"layer", l.model},
                    {"experts", l.experts},
                    {"tokens", l.tokens},
@@ -249,9 +236,9 @@ ordered_json study::time(const layer& l, wl::gemm_tc::grouped_problem<In, Out> p
                    {"us", seconds * 1e6},
                    {"tflops", operations / seconds * 1e-12},
                    {"weights_gb_per_s", weights / seconds * 1e-9},
-                   {"loop_us", median(loop_seconds) * 1e6},
+                   {"loop_us", wl::bench::median(loop_seconds) * 1e6},
                    {"loop_searched", searched}};
-  if (grouped) row["grouped_us"] = median(grouped_seconds) * 1e6;
+  if (grouped) row["grouped_us"] = wl::bench::median(grouped_seconds) * 1e6;
   if (chip.sm_clock_mhz) row["sm_clock_mhz"] = *chip.sm_clock_mhz;
   if (chip.power_milliwatt) row["power_w"] = *chip.power_milliwatt * 1e-3;
   fmt::print(
@@ -259,8 +246,8 @@ ordered_json study::time(const layer& l, wl::gemm_tc::grouped_problem<In, Out> p
       "{:>10.1f} us{}\n",
       l.model, l.experts, p.rows, p.n, p.k, name_of(how), *least, *most, seconds * 1e6,
       row["tflops"].get<double>(), row["weights_gb_per_s"].get<double>(),
-      grouped ? fmt::format("{:.1f} us", median(grouped_seconds) * 1e6) : "-",
-      median(loop_seconds) * 1e6, searched ? ", best" : ", first");
+      grouped ? fmt::format("{:.1f} us", wl::bench::median(grouped_seconds) * 1e6) : "-",
+      wl::bench::median(loop_seconds) * 1e6, searched ? ", best" : ", first");
   return row;
 }
 
@@ -269,8 +256,8 @@ void study::layer_of(const char* type, const layer& l, ordered_json& rows) {
   wl::gemm_tc::grouped_problem<In, Out> p;
   p.rows = l.tokens * l.experts_per_token, p.n = l.n, p.k = l.k, p.groups = l.experts;
   p.lda = p.ldb = l.k, p.ldc = l.n, p.stride_b = l.n * l.k, p.trans_b = transpose::yes;
-  const auto a = random_matrix<In>(p.rows * p.lda, 1, stream_);
-  const auto b = random_matrix<In>(p.groups * p.stride_b, 2, stream_);
+  const auto a = wl::bench::uniform_buffer<In>(p.rows * p.lda, 1, stream_);
+  const auto b = wl::bench::uniform_buffer<In>(p.groups * p.stride_b, 2, stream_);
   const wl::device_buffer<Out> c(std::size_t(p.rows * p.ldc));
   p.a = a.data(), p.b = b.data(), p.c = c.data();
   for (const routing how : {routing::even, routing::random, routing::skewed}) {

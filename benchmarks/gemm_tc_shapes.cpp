@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <gemm_tc.hpp>
 #include <harness/harness.hpp>
+#include <harness/median.hpp>
 #include <harness/nvml.hpp>
 #include <harness/random.hpp>
 #include <harness/workload.hpp>
@@ -55,12 +56,6 @@ struct shape {
   bool cold = false;  // every launch finds B in DRAM, as a layer finds its weights
 };
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// The rung behind the front door, if it can do this here and now.
 template <class Problem>
 const wl::rung_entry<Problem>* our_choice(std::span<const wl::rung_entry<Problem>> ladder,
@@ -71,14 +66,6 @@ const wl::rung_entry<Problem>* our_choice(std::span<const wl::rung_entry<Problem
                  found->supports(p)
              ? &*found
              : nullptr;
-}
-
-template <class T>
-wl::device_buffer<T> random_matrix(std::int64_t elements, std::uint64_t seed,
-                                   wl::stream_view stream) {
-  wl::device_buffer<T> made{std::size_t(elements)};
-  WARPLADDER_TRY(wl::bench::fill_uniform(made.data(), made.size(), seed, stream));
-  return made;
 }
 
 class study {
@@ -141,11 +128,11 @@ ordered_json study::time(const shape& s, bool sustained) {
   p.m = s.m, p.n = s.n, p.k = s.k;
   p.lda = padded(s.k), p.ldb = padded(s.trans_b ? s.k : s.n), p.ldc = padded(s.n);
   if (s.trans_b) p.trans_b = transpose::yes;
-  const auto a = random_matrix<In>(s.m * p.lda, 1, stream_);
+  const auto a = wl::bench::uniform_buffer<In>(s.m * p.lda, 1, stream_);
   const std::int64_t size_of_b = (s.trans_b ? s.n : s.k) * p.ldb;
   wl::bench::rotation copies;
   if (s.cold) copies.copies = wl::bench::copies_for_cold_cache(std::size_t(size_of_b) * sizeof(In));
-  const auto b = random_matrix<In>(size_of_b * std::int64_t(copies.copies), 2, stream_);
+  const auto b = wl::bench::uniform_buffer<In>(size_of_b * std::int64_t(copies.copies), 2, stream_);
   const wl::device_buffer<Out> c(std::size_t(s.m * p.ldc));
   p.a = a.data(), p.b = b.data(), p.c = c.data();
 
@@ -199,8 +186,8 @@ ordered_json study::time(const shape& s, bool sustained) {
                    {"n", s.n},
                    {"k", s.k},
                    {"padded_to", s.row_elements},
-                   {"vendor_us", median(their_seconds) * 1e6},
-                   {"vendor_tflops", operations / median(their_seconds) * 1e-12},
+                   {"vendor_us", wl::bench::median(their_seconds) * 1e6},
+                   {"vendor_tflops", operations / wl::bench::median(their_seconds) * 1e-12},
                    {"vendor_algorithm", best.winner}};
   if (best.first_seconds > 0) {  // both of the search, so that they compare
     row["search"] = {{"candidates", best.candidates},
@@ -208,11 +195,12 @@ ordered_json study::time(const shape& s, bool sustained) {
                      {"best_us", best.best_seconds * 1e6}};
   }
   if (ours) {
-    row["us"] = median(our_seconds) * 1e6;
-    row["tflops"] = operations / median(our_seconds) * 1e-12;
+    row["us"] = wl::bench::median(our_seconds) * 1e6;
+    row["tflops"] = operations / wl::bench::median(our_seconds) * 1e-12;
   }
   if (sustained)
-    load(ours ? *ours : theirs, median(ours ? our_seconds : their_seconds), operations, row);
+    load(ours ? *ours : theirs, wl::bench::median(ours ? our_seconds : their_seconds), operations,
+         row);
   fmt::print("{:>6} {:>6} {:>6} {:>6} {:>12.2f} us {:>8.1f} {:>12} {:>8}  {}\n", s.m, s.n, s.k,
              s.row_elements, row["vendor_us"].get<double>(), row["vendor_tflops"].get<double>(),
              ours ? fmt::format("{:.2f} us", row["us"].get<double>()) : "-",

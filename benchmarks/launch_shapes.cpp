@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <deque>
 #include <harness/ceilings.hpp>
+#include <harness/median.hpp>
 #include <harness/workload.hpp>
 #include <launch_shapes_cases.hpp>
 #include <limits>
@@ -38,12 +39,6 @@ using wl::bench::launch_case;
 
 constexpr double graph_below_seconds = 100e-6;
 constexpr std::size_t graph_launches = 20;
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 struct shape {
   unsigned block, grid;
@@ -90,7 +85,7 @@ class timed {
   double seconds(int batches) {
     std::vector<double> each;
     for (int batch = 0; batch < batches; ++batch) each.push_back(seconds());
-    return median(each);
+    return wl::bench::median(each);
   }
 
  private:
@@ -181,7 +176,7 @@ ordered_json judge(const launch_case& of, std::vector<swept_shape> swept,
     for (std::size_t i = 0; i < shapes.size(); ++i) seconds[i].push_back(competitors[i].seconds());
   }
   std::vector<double> us;
-  for (const auto& one : seconds) us.push_back(median(one) * 1e6);
+  for (const auto& one : seconds) us.push_back(wl::bench::median(one) * 1e6);
   const auto best = std::size_t(std::min_element(us.begin(), us.end()) - us.begin());
   const auto resident = [&](std::size_t i) {
     return std::min<std::int64_t>(

@@ -14,6 +14,7 @@
 #include <bit>
 #include <functional>
 #include <harness/ceilings.hpp>
+#include <harness/median.hpp>
 #include <harness/random.hpp>
 #include <harness/workload.hpp>
 #include <memory.hpp>
@@ -37,12 +38,6 @@ using nlohmann::ordered_json;
 constexpr int batches = 9;
 constexpr double batch_seconds = 4e-3;
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// Device seconds of one launch, back to back.
 double seconds(const std::function<cudaError_t(cudaStream_t)>& launch, wl::stream_view stream) {
   wl::bench::rotation only_copy;
@@ -51,7 +46,7 @@ double seconds(const std::function<cudaError_t(cudaStream_t)>& launch, wl::strea
   const std::size_t launches = work.launches_lasting(batch_seconds);
   std::vector<double> each;
   for (int batch = 0; batch < batches; ++batch) each.push_back(work.seconds_per_launch(launches));
-  return median(each);
+  return wl::bench::median(each);
 }
 
 template <class Problem>
@@ -146,7 +141,7 @@ double seconds_after(const std::function<void()>& flood,
     end.synchronize();
     each.push_back(wl::elapsed_ms(begin, end) * 1e-3);
   }
-  return median(each);
+  return wl::bench::median(each);
 }
 
 ordered_json measure_hot_tables(wl::stream_view stream) {

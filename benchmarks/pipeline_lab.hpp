@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <harness/median.hpp>
 #include <map>
 #include <pipeline_shape.hpp>
 #include <vector>
@@ -32,10 +33,6 @@ struct engine_seconds {
 /// machine whose bus others use too, single ones are off by a third.
 inline constexpr int turns_against_the_bound = 31;
 
-inline double median(std::vector<double> all) {
-  std::nth_element(all.begin(), all.begin() + std::ptrdiff_t(all.size() / 2), all.end());
-  return all[all.size() / 2];
-}
 inline double least(const std::vector<double>& all) {
   return *std::min_element(all.begin(), all.end());
 }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <harness/ceilings.hpp>
+#include <harness/median.hpp>
 #include <harness/random.hpp>
 #include <harness/workload.hpp>
 #include <reduce.hpp>
@@ -125,12 +126,6 @@ class runner {
   wl::device_buffer<double> out_{1};
 };
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// The first elements of an array, summed up: exactly, their magnitudes, and in float by a loop.
 struct prefix {
   std::int64_t n = 0;
@@ -195,7 +190,7 @@ double device_seconds(const runner& who, const float* in, wl::stream_view stream
   const std::size_t launches = work.launches_lasting(4e-3);
   std::vector<double> each;
   for (int batch = 0; batch < 9; ++batch) each.push_back(work.seconds_per_launch(launches));
-  return median(each);
+  return wl::bench::median(each);
 }
 
 ordered_json measure() {

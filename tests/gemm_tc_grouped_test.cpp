@@ -18,6 +18,7 @@
 
 #include "support/backend.hpp"
 #include "support/captured.hpp"
+#include "support/for_supported.hpp"
 #include "support/gemm_tc_case.hpp"
 
 namespace warpladder::test {
@@ -266,24 +267,8 @@ bool launch_and_wait(const method<Problem>& how, const Problem& p, cudaStream_t 
 template <class Problem, class Body>
 void for_supported(const method<Problem>& how, const std::vector<grouped_case>& cases,
                    tc_values kind, const Body& body) {
-  std::size_t unsupported = 0;
-  std::string reason;
-  for (const grouped_case& c : cases) {
-    SCOPED_TRACE(::testing::PrintToString(c));
-    grouped_operands<Problem> operands(c, kind);
-    ASSERT_EQ(gemm_tc::explain_invalid(operands.get()), "") << "the test posed an illegal problem";
-    if (const support can = how.supports(operands.get()); !can) {
-      ++unsupported;
-      reason = can.why_not;
-      continue;
-    }
-    body(operands, c);
-    if (::testing::Test::HasFatalFailure()) return;
-  }
-  if (unsupported == 0) return;
-  if (unsupported == cases.size()) GTEST_SKIP() << how.name << ": " << reason;
-  std::printf("  %zu of %zu cases not supported by %s, for example: %s\n", unsupported,
-              cases.size(), how.name.c_str(), reason.c_str());
+  for_supported_cases<grouped_operands<Problem>>(
+      how, cases, kind, [](const auto& operands) { return operands.get(); }, body);
 }
 
 template <class Problem>

@@ -14,6 +14,7 @@
 #include "gemm_tc_test.hpp"
 #include "support/backend.hpp"
 #include "support/captured.hpp"
+#include "support/for_supported.hpp"
 #include "support/gemm_tc_case.hpp"
 #include "support/lent_workspace.hpp"
 
@@ -68,24 +69,8 @@ bool launch_and_wait(const method<In, Out>& how, const tc_operands<In, Out>& ope
 template <class In, class Out, class Body>
 void for_supported(const method<In, Out>& how, const std::vector<tc_case>& cases, tc_values kind,
                    const Body& body) {
-  std::size_t unsupported = 0;
-  std::string reason;
-  for (const tc_case& c : cases) {
-    SCOPED_TRACE(::testing::PrintToString(c));
-    tc_operands<In, Out> operands(c, kind);
-    ASSERT_EQ(gemm_tc::explain_invalid(operands.get()), "") << "the test posed an illegal problem";
-    if (const support can = how.supports(operands.get()); !can) {
-      ++unsupported;
-      reason = can.why_not;
-      continue;
-    }
-    body(operands, c);
-    if (::testing::Test::HasFatalFailure()) return;
-  }
-  if (unsupported == 0) return;
-  if (unsupported == cases.size()) GTEST_SKIP() << how.name << ": " << reason;
-  std::printf("  %zu of %zu cases not supported by %s, for example: %s\n", unsupported,
-              cases.size(), how.name.c_str(), reason.c_str());
+  for_supported_cases<tc_operands<In, Out>>(
+      how, cases, kind, [](const auto& operands) { return operands.get(); }, body);
 }
 
 /// The whole check of a list of cases: right values, nothing else touched.

@@ -15,6 +15,7 @@
 #include "gemm_test.hpp"
 #include "support/backend.hpp"
 #include "support/captured.hpp"
+#include "support/for_supported.hpp"
 #include "support/gemm_case.hpp"
 #include "support/lent_workspace.hpp"
 
@@ -51,24 +52,8 @@ bool launch_and_wait(const method<T>& how, const gemm_operands<T>& operands, cud
 template <class T, class Body>
 void for_supported(const method<T>& how, const std::vector<gemm_case>& cases, values kind,
                    const Body& body) {
-  std::size_t unsupported = 0;
-  std::string reason;
-  for (const gemm_case& c : cases) {
-    SCOPED_TRACE(::testing::PrintToString(c));
-    gemm_operands<T> operands(c, kind);
-    ASSERT_EQ(gemm::explain_invalid(operands.problem()), "") << "the test posed an illegal problem";
-    if (const support can = how.supports(operands.problem()); !can) {
-      ++unsupported;
-      reason = can.why_not;
-      continue;
-    }
-    body(operands, c);
-    if (::testing::Test::HasFatalFailure()) return;
-  }
-  if (unsupported == 0) return;
-  if (unsupported == cases.size()) GTEST_SKIP() << how.name << ": " << reason;
-  std::printf("  %zu of %zu cases not supported by %s, for example: %s\n", unsupported,
-              cases.size(), how.name.c_str(), reason.c_str());
+  for_supported_cases<gemm_operands<T>>(
+      how, cases, kind, [](const auto& operands) { return operands.problem(); }, body);
 }
 
 /// The whole check of a list of cases: right values, nothing else touched.

@@ -10,6 +10,7 @@
 #include <exception>
 #include <harness/context.hpp>
 #include <harness/harness.hpp>
+#include <harness/median.hpp>
 #include <harness/nvml.hpp>
 #include <harness/reporters.hpp>
 #include <numeric>
@@ -32,12 +33,6 @@ struct laboratory {
   stream on;
   std::size_t cases = 0, started = 0, failed = 0;
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
 
 double coefficient_of_variation(const std::vector<double>& values) {
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / double(values.size());

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <warpladder/core/buffer.hpp>
+#include <warpladder/core/error.hpp>
 
 namespace warpladder::bench {
 
@@ -19,6 +21,14 @@ cudaError_t fill_uniform(float* data, std::size_t size, std::uint64_t seed, cuda
 /// int8.
 template <class T>
 cudaError_t fill_uniform(T* data, std::size_t size, std::uint64_t seed, cudaStream_t stream);
+
+/// Device memory with such numbers. Throws if there is not enough.
+template <class T>
+device_buffer<T> uniform_buffer(std::int64_t size, std::uint64_t seed, cudaStream_t stream) {
+  device_buffer<T> made{std::size_t(size)};
+  WARPLADDER_TRY(fill_uniform(made.data(), made.size(), seed, stream));
+  return made;
+}
 
 /// Whole numbers from -2 to 2, which every type holds: a sum of n products of them is exact unless
 /// fewer than about 5 + log2(n) / 2 bits are kept. T is float or one of the above.
