@@ -47,6 +47,11 @@ struct rung_entry {
   cudaError_t (*launch)(const Problem&, cudaStream_t, workspace_view);
 };
 
+template <class Problem, class Rung>
+constexpr rung_entry<Problem> make_entry() {
+  return {Rung::info, &Rung::supports, &Rung::workspace_bytes, &Rung::launch};
+}
+
 template <class Problem, class... Rungs>
 constexpr std::array<rung_entry<Problem>, sizeof...(Rungs)> make_table(rung_list<Rungs...>) {
   constexpr int steps[] = {Rungs::info.step...};
@@ -57,8 +62,7 @@ constexpr std::array<rung_entry<Problem>, sizeof...(Rungs)> make_table(rung_list
     return true;
   }();
   static_assert(rising, "a ladder's steps must rise strictly: see the NN of each rung");
-  return {rung_entry<Problem>{Rungs::info, &Rungs::supports, &Rungs::workspace_bytes,
-                              &Rungs::launch}...};
+  return {make_entry<Problem, Rungs>()...};
 }
 
 }  // namespace warpladder

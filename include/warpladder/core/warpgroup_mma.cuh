@@ -77,8 +77,8 @@ class warpgroup_products {
   /// Before the first start(), and whenever the threads have touched their sums since the last.
   WARPLADDER_ENGINE void begin();
 
-  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N (64, 128, 192 or 256) columns, 32 bytes
-  /// along k. Nobody may touch sum, A or B until wait() says so.
+  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N (16, 32, 64, 128, 192 or 256) columns, 32
+  /// bytes along k. Nobody may touch sum, A or B until wait() says so.
   template <class In, int N, operand_major MajorA, operand_major MajorB>
   WARPLADDER_ENGINE void start(warpgroup_sum_t<In> (&sum)[N / 2], matrix_descriptor a,
                                matrix_descriptor b, bool accumulate);
@@ -275,6 +275,8 @@ WARPLADDER_ENGINE void warpgroup_products::wait() {
   "%" #tens "0, %" #tens "1, %" #tens "2, %" #tens "3, %" #tens "4, %" #tens "5, %" #tens \
   "6, "                                                                                   \
   "%" #tens "7, %" #tens "8, %" #tens "9, "
+#define WARPLADDER_NAMES_8 "%0, %1, %2, %3, %4, %5, %6, %7"
+#define WARPLADDER_NAMES_16 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
 #define WARPLADDER_NAMES_32 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) "%30, %31"
 #define WARPLADDER_NAMES_64                                                                        \
@@ -289,19 +291,21 @@ WARPLADDER_ENGINE void warpgroup_products::wait() {
       WARPLADDER_TEN(4) WARPLADDER_TEN(5) WARPLADDER_TEN(6) WARPLADDER_TEN(7) WARPLADDER_TEN(8)    \
           WARPLADDER_TEN(9) WARPLADDER_TEN(10)                                                     \
               WARPLADDER_TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127"
-#define WARPLADDER_SUMS_4(kind, i) \
+#define WARPLADDER_4_SUMS(kind, i) \
   kind(sum[i]), kind(sum[i + 1]), kind(sum[i + 2]), kind(sum[i + 3])
-#define WARPLADDER_SUMS_16(kind, i)                                                           \
-  WARPLADDER_SUMS_4(kind, i), WARPLADDER_SUMS_4(kind, i + 4), WARPLADDER_SUMS_4(kind, i + 8), \
-      WARPLADDER_SUMS_4(kind, i + 12)
-#define WARPLADDER_SUMS_32(kind) WARPLADDER_SUMS_16(kind, 0), WARPLADDER_SUMS_16(kind, 16)
+#define WARPLADDER_16_SUMS(kind, i)                                                           \
+  WARPLADDER_4_SUMS(kind, i), WARPLADDER_4_SUMS(kind, i + 4), WARPLADDER_4_SUMS(kind, i + 8), \
+      WARPLADDER_4_SUMS(kind, i + 12)
+#define WARPLADDER_SUMS_8(kind) WARPLADDER_4_SUMS(kind, 0), WARPLADDER_4_SUMS(kind, 4)
+#define WARPLADDER_SUMS_16(kind) WARPLADDER_16_SUMS(kind, 0)
+#define WARPLADDER_SUMS_32(kind) WARPLADDER_16_SUMS(kind, 0), WARPLADDER_16_SUMS(kind, 16)
 #define WARPLADDER_SUMS_64(kind) \
-  WARPLADDER_SUMS_32(kind), WARPLADDER_SUMS_16(kind, 32), WARPLADDER_SUMS_16(kind, 48)
+  WARPLADDER_SUMS_32(kind), WARPLADDER_16_SUMS(kind, 32), WARPLADDER_16_SUMS(kind, 48)
 #define WARPLADDER_SUMS_96(kind) \
-  WARPLADDER_SUMS_64(kind), WARPLADDER_SUMS_16(kind, 64), WARPLADDER_SUMS_16(kind, 80)
+  WARPLADDER_SUMS_64(kind), WARPLADDER_16_SUMS(kind, 64), WARPLADDER_16_SUMS(kind, 80)
 #define WARPLADDER_SUMS_128(kind)                                                       \
-  WARPLADDER_SUMS_64(kind), WARPLADDER_SUMS_16(kind, 64), WARPLADDER_SUMS_16(kind, 80), \
-      WARPLADDER_SUMS_16(kind, 96), WARPLADDER_SUMS_16(kind, 112)
+  WARPLADDER_SUMS_64(kind), WARPLADDER_16_SUMS(kind, 64), WARPLADDER_16_SUMS(kind, 80), \
+      WARPLADDER_16_SUMS(kind, 96), WARPLADDER_16_SUMS(kind, 112)
 
 // d0, d1, ...: numbers of the operands behind the sums. `signs`: the optional operands of a type.
 #define WARPLADDER_WGMMA(n, sums, d0, d1, d2, type, kind, signs, ...)            \
@@ -337,8 +341,12 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
   constexpr int turn_a = MajorA == operand_major::outer, turn_b = MajorB == operand_major::outer;
   static_assert(sizeof(In) == 2 || (turn_a == 0 && turn_b == 0),
                 "only 16-bit operands may be major along m or n");
-  static_assert(N == 64 || N == 128 || N == 192 || N == 256);
-  if constexpr (N == 64)
+  static_assert(N == 16 || N == 32 || N == 64 || N == 128 || N == 192 || N == 256);
+  if constexpr (N == 16)
+    WARPLADDER_WGMMA_TYPES(16, 8, 8, 9, 10, 11, 12);
+  else if constexpr (N == 32)
+    WARPLADDER_WGMMA_TYPES(32, 16, 16, 17, 18, 19, 20);
+  else if constexpr (N == 64)
     WARPLADDER_WGMMA_TYPES(64, 32, 32, 33, 34, 35, 36);
   else if constexpr (N == 128)
     WARPLADDER_WGMMA_TYPES(128, 64, 64, 65, 66, 67, 68);
@@ -349,11 +357,15 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
 }
 
 #undef WARPLADDER_TEN
+#undef WARPLADDER_NAMES_8
+#undef WARPLADDER_NAMES_16
 #undef WARPLADDER_NAMES_32
 #undef WARPLADDER_NAMES_64
 #undef WARPLADDER_NAMES_96
 #undef WARPLADDER_NAMES_128
-#undef WARPLADDER_SUMS_4
+#undef WARPLADDER_4_SUMS
+#undef WARPLADDER_16_SUMS
+#undef WARPLADDER_SUMS_8
 #undef WARPLADDER_SUMS_16
 #undef WARPLADDER_SUMS_32
 #undef WARPLADDER_SUMS_64
