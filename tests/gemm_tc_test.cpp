@@ -574,7 +574,7 @@ void add_all(const std::string& type) {
   device_facts facts;
   const bool has_device = why_no_device().empty() && query_device(facts) == cudaSuccess;
   constexpr int needed_by_type = gemm_tc::first_compute_capability<In>;
-  for (const auto& rung : tables::gemm_tc<In, Out>()) {
+  const auto add_rung = [&](const rung_entry<gemm_tc::problem<In, Out>>& rung) {
     char step[16];
     std::snprintf(step, sizeof step, "%02d_", rung.info.step);
     std::string why_not_here;
@@ -585,7 +585,9 @@ void add_all(const std::string& type) {
     add_tests<In, Out>(
         type, {step + std::string(rung.info.name), why_not_here, rung.info.step == 0 ? 33 : 0,
                rung.supports, rung.workspace_bytes, rung.launch});
-  }
+  };
+  for (const auto& rung : tables::gemm_tc<In, Out>()) add_rung(rung);
+  for (const auto& tile : tables::gemm_tc_tuned_tiles<In, Out>()) add_rung(tile);
   const auto everything = [](const gemm_tc::problem<In, Out>&) { return support{}; };
   std::string why_no_front_door;
   if (has_device && facts.compute_capability < needed_by_type)
@@ -593,9 +595,6 @@ void add_all(const std::string& type) {
   add_tests<In, Out>(type,
                      {"front_door", why_no_front_door, 0, everything,
                       tables::gemm_tc_workspace_bytes<In, Out>, tables::gemm_tc_run<In, Out>});
-  add_tests<In, Out>(type, {"front_door_no_workspace", why_no_front_door, 0, everything,
-                            [](const gemm_tc::problem<In, Out>&) { return std::size_t{0}; },
-                            tables::gemm_tc_run<In, Out>});
 }
 
 }  // namespace

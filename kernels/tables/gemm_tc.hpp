@@ -22,6 +22,10 @@ namespace warpladder::tables {
 template <class In, class Out>
 std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc();
 
+/// What 16 takes beside the rungs: 10 and 15 with other tiles.
+template <class In, class Out>
+std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc_tuned_tiles();
+
 /// warpladder::gemm_tc::run, workspace_bytes and describe_choice behind a link boundary.
 template <class In, class Out>
 cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>& problem, cudaStream_t stream,

@@ -24,6 +24,15 @@ std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc() {
 }
 
 template <class In, class Out>
+std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc_tuned_tiles() {
+  using problem = gemm_tc::problem<In, Out>;
+  static constexpr rung_entry<problem> table[] = {make_entry<problem, gemm_tc::tile_64x64>(),
+                                                  make_entry<problem, gemm_tc::tile_64x128>(),
+                                                  make_entry<problem, gemm_tc::pingpong_128x192>()};
+  return table;
+}
+
+template <class In, class Out>
 cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>& problem, cudaStream_t stream,
                         workspace_view scratch) {
   return gemm_tc::run(problem, stream, scratch);
@@ -67,14 +76,15 @@ cudaError_t gemm_tc_vendor_first(const gemm_tc::problem<In, Out>& problem, cudaS
 #define WARPLADDER_INSTANTIATE_VENDOR(In, Out)
 #endif
 
-#define WARPLADDER_INSTANTIATE(In, Out)                                                          \
-  template std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc<In, Out>();            \
-  template cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>&, cudaStream_t,               \
-                                   workspace_view);                                              \
-  template std::size_t gemm_tc_workspace_bytes(const gemm_tc::problem<In, Out>&);                \
-  template std::string gemm_tc_choice(const gemm_tc::problem<In, Out>&, workspace_view);         \
-  template cudaError_t gemm_tc_verify(const gemm_tc::problem<In, Out>&, const Out*,              \
-                                      gemm_tc::verification*, cudaStream_t, gemm_tc::sums, int); \
+#define WARPLADDER_INSTANTIATE(In, Out)                                                           \
+  template std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc<In, Out>();             \
+  template std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc_tuned_tiles<In, Out>(); \
+  template cudaError_t gemm_tc_run(const gemm_tc::problem<In, Out>&, cudaStream_t,                \
+                                   workspace_view);                                               \
+  template std::size_t gemm_tc_workspace_bytes(const gemm_tc::problem<In, Out>&);                 \
+  template std::string gemm_tc_choice(const gemm_tc::problem<In, Out>&, workspace_view);          \
+  template cudaError_t gemm_tc_verify(const gemm_tc::problem<In, Out>&, const Out*,               \
+                                      gemm_tc::verification*, cudaStream_t, gemm_tc::sums, int);  \
   WARPLADDER_INSTANTIATE_VENDOR(In, Out)
 
 }  // namespace warpladder::tables

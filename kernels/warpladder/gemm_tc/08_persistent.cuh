@@ -32,13 +32,15 @@
 
 namespace warpladder::gemm_tc {
 
-/// Each of two consumers multiplies 64 x BlockN. Stages: buffers of the ring.
-template <int BlockN, int Stages>
+/// Each of the consumers multiplies 64 x BlockN. Stages: buffers of the ring.
+template <int BlockN, int Stages, int Consumers = 2>
 struct persistent_tuning {
-  static constexpr int consumers = 2, stages = Stages;
+  static constexpr int consumers = Consumers, stages = Stages;
   static constexpr int block_m = 64 * consumers, block_n = BlockN;
   static constexpr int threads = (consumers + 1) * 128;
   static constexpr int stage_bytes = (block_m + block_n) * 128;
+  static constexpr int staging_kib = std::clamp(BlockN / 4, 10, 32);  ///< of a consumer
+  static constexpr bool moves_registers = BlockN > 128;  ///< else 168 are enough for a consumer
 };
 
 /// 128 x 256, and as many buffers as leave room for the rows that wait to be stored.
@@ -65,7 +67,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
-  using staging = detail::staged_store<tuning::block_n, Problem>;
+  using staging = detail::staged_store<tuning::block_n, Problem, tuning::staging_kib>;
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages];
   auto* const ring = dynamic_shared<unsigned char>();
@@ -83,7 +85,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
 
   detail::ring_position<tuning::stages> at;
   if (warpgroup == tuning::consumers) {
-    shrink_registers<24>();
+    if constexpr (tuning::moves_registers) shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
     for (int tile = int(blockIdx.x); tile < walk.tiles; tile += int(gridDim.x)) {
       const auto to = walk[tile];
@@ -100,7 +102,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       }
     }
   } else {
-    grow_registers<240>();
+    if constexpr (tuning::moves_registers) grow_registers<240>();
     const auto release = [&](int stage) {
       __syncwarp();
       if (threadIdx.x % 32 == 0) empty[stage].arrive();
@@ -150,7 +152,7 @@ cudaError_t launch_persistent(const Problem& p, cudaStream_t stream) {
     using input = typename Problem::input;
     using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
     using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
-    using staging = detail::staged_store<Tuning::block_n, Problem>;
+    using staging = detail::staged_store<Tuning::block_n, Problem, Tuning::staging_kib>;
     device_facts device;
     cudaError_t status = query_device(device);
     if (status != cudaSuccess) return status;

@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
-  using staging = detail::staged_store<tuning::block_n, Problem>;
+  using staging = detail::staged_store<tuning::block_n, Problem, tuning::staging_kib>;
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages];
   auto* const ring = dynamic_shared<unsigned char>();
@@ -149,7 +149,7 @@ struct multicast {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
       using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
-      using staging = detail::staged_store<tuning::block_n, Problem>;
+      using staging = detail::staged_store<tuning::block_n, Problem, tuning::staging_kib>;
       device_facts device;
       cudaError_t status = query_device(device);
       if (status != cudaSuccess) return status;

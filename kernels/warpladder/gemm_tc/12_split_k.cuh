@@ -6,19 +6,18 @@
 // Idea: the blocks of a cluster share a tile of C and cut its k. Each leaves its partial sums in
 // its own shared memory; then every block adds a part of the tile over all blocks in their order,
 // reading its neighbours' shared memory. One launch, no workspace, equal inputs give equal bits.
-// The inner loop is that of 07 on a tile of 128 x 64, the 128 along the longer side of C: with few
-// rows of A that is C^T = B^T A^T. A ring of four stages has 96 KiB in flight, three times what a
-// multiprocessor's share of the device memory needs, and leaves room for a second block: the next
-// kernel sets itself up while this one runs, and clusters that find no place of their own share.
-// (Development run with eight stages: 512 x 512 x 512 cut by 4 took two waves, 9.6 us, by 2 5.5.)
+// The inner loop is that of 07 on a tile of 64 x 64, or of 64 x 32 where one side of C is that
+// short: C^T = B^T A^T if it is the rows. The ring fills a multiprocessor's shared memory, for two
+// blocks of a cluster that fit into one are put there, and half of the chip stays idle.
 //
-// Bytes, 64 x 4096 x 4096 of bf16: 32 tiles by 4 blocks are 128 blocks of 1024 k, that read 256 KiB
-// of B and 128 KiB of A each; without cutting, 32 blocks would read four times that. From L2 at 24
-// bytes per clock and SM: 384 KiB are 9 us.
-// Price: a launch with clusters, two cluster barriers and a read of 32 KiB from neighbours, 2 us.
-// Limited by: L2, and the portable cluster size of 8.
-// (With mma.sync, fragments and cp.async in the place of wgmma and the copy engine the same split
-// took 15 us in a development run, and for 8-bit floats, half the bytes, 16.)
+// Bytes, 64 x 4096 x 4096 of bf16: 64 tiles by 2 blocks are 128 blocks of 2048 k, that read 256 KiB
+// of each operand. A multiprocessor takes 64 bytes a clock from L2: 8192 clocks, 4.7 us, and 2 us
+// to start and to fill the ring. Price: two cluster barriers and a read of 16 KiB from a
+// neighbour, 1.5 us. Limited by: L2, which 128 blocks ask for 64 MiB in all, of 33 that are there.
+// (Development runs: tiles of 128 x 64 cut by 4 are 128 blocks too and read a quarter less, but
+// took 13.3 us for 11.1: clusters of four fit 120 at a time, so the last ones ran alone. Two blocks
+// per multiprocessor: 20 us. With mma.sync, fragments and cp.async in the place of wgmma and the
+// copy engine 15 us, and for 8-bit floats, half the bytes, 16.)
 #pragma once
 
 #include <cooperative_groups.h>
@@ -37,23 +36,24 @@
 namespace warpladder::gemm_tc {
 
 /// x is the operand along the longer side of C, y the other one.
+template <int BlockX, int BlockY, int Stages>
 struct split_k_tuning {
-  static constexpr int block_x = 128, block_y = 64, stages = 4;
+  static constexpr int block_x = BlockX, block_y = BlockY, stages = Stages;
   static constexpr int multipliers = block_x / 64 * 128, threads = multipliers + 32;
   static constexpr int pitch = block_x + 4;  // of the sums: 4 columns of 8 rows hit 32 banks
   static constexpr int shared_bytes = stages * (block_x + block_y) * 128;
 };
 
 /// Grid: tiles of C times the blocks of a cluster, batch.
-template <operand_major MajorX, operand_major MajorY, class Problem>
-__global__ void __launch_bounds__(split_k_tuning::threads, 2)
-    split_k_kernel(Problem p, bool x_is_a, int log2_blocks,
+template <class Tuning, operand_major MajorX, operand_major MajorY, class Problem>
+__global__ void __launch_bounds__(Tuning::threads)
+    split_k_kernel(Problem p, bool x_is_a, unsigned blocks,
                    const __grid_constant__ tensor_map map_x,
                    const __grid_constant__ tensor_map map_y) {
 #if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
-  using tuning = split_k_tuning;
+  using tuning = Tuning;
   using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX>;
   using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY>;
   constexpr int stages = tuning::stages, stage_bytes = tile_x::bytes + tile_y::bytes;
@@ -63,15 +63,15 @@ __global__ void __launch_bounds__(split_k_tuning::threads, 2)
 
   const std::int64_t extent_x = x_is_a ? p.m : p.n, extent_y = x_is_a ? p.n : p.m;
   const unsigned tiles_x = unsigned(ceil_div<std::int64_t>(extent_x, tuning::block_x));
-  const int blocks = 1 << log2_blocks, rank = int(blockIdx.x) & (blocks - 1);
-  const int first_x = int((blockIdx.x >> log2_blocks) % tiles_x) * tuning::block_x;
-  const int first_y = int((blockIdx.x >> log2_blocks) / tiles_x) * tuning::block_y;
+  const unsigned rank = blockIdx.x % blocks, tile = blockIdx.x / blocks;
+  const int first_x = int(tile % tiles_x) * tuning::block_x;
+  const int first_y = int(tile / tiles_x) * tuning::block_y;
   const int batch = int(blockIdx.y), thread = int(threadIdx.x);
 
   // This block's part of k, in tiles.
   const std::int64_t tiles_k = ceil_div(p.depth(), tile_x::depth);
-  const int first_tile = int((rank * tiles_k) >> log2_blocks);
-  const int last_tile = int(((rank + 1) * tiles_k) >> log2_blocks);
+  const int first_tile = int(rank * tiles_k / blocks);
+  const int last_tile = int((rank + 1) * tiles_k / blocks);
 
   if (thread == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
@@ -136,11 +136,12 @@ __global__ void __launch_bounds__(split_k_tuning::threads, 2)
   constexpr int quads_across = tuning::block_x / 4;
   const int quads = int(min(extent_y - first_y, std::int64_t{tuning::block_y})) * quads_across;
 #pragma unroll 2
-  for (int i = rank * tuning::threads + thread; i < quads; i += tuning::threads << log2_blocks) {
+  for (int i = int(rank) * tuning::threads + thread; i < quads;
+       i += int(blocks) * tuning::threads) {
     const int x = i % quads_across * 4, y = i / quads_across;
     quad total = {};
 #pragma unroll 4
-    for (int block = 0; block < blocks; ++block) {
+    for (unsigned block = 0; block < blocks; ++block) {
       const quad part = *reinterpret_cast<const quad*>(
           cluster.map_shared_rank(sums + y * tuning::pitch + x, block));
 #pragma unroll
@@ -164,8 +165,9 @@ struct split_k {
       .name = "split_k",
       .idea = "a cluster cuts k, and adds up in distributed shared memory",
       .min_compute_capability = 90};
-  using tuning = split_k_tuning;
-  static constexpr int max_log2_blocks = 3;  // clusters of 8: what every device with them can do
+  /// For more and for up to 32 rows of y. The latter needs y with k contiguous.
+  using square = split_k_tuning<64, 64, 12>;
+  using flat = split_k_tuning<64, 32, 16>;
 
   template <class Problem>
   static support supports(const Problem& p) {
@@ -180,56 +182,76 @@ struct split_k {
   }
 
   template <class Problem>
+  static bool is_flat(const Problem& p) {
+    const bool k_contiguous = x_is_a(p) ? p.trans_b == transpose::yes : p.trans_a == transpose::no;
+    return k_contiguous && std::min(p.m, p.n) <= flat::block_y;
+  }
+
+  /// Blocks per tile: as many as run at once, but none with less than two tiles of k. Clusters of
+  /// four or eight need neighbours, which some multiprocessors lack: 120 of 132 on an H100.
+  template <class Problem>
+  static int blocks_per_tile(const Problem& p, const device_facts& device) {
+    const std::int64_t all = tiles(p) * p.batch;
+    const std::int64_t k_bytes = std::int64_t{p.depth()} * sizeof(typename Problem::input);
+    int blocks = 1;
+    while (blocks < 8 && k_bytes / (2 * blocks) >= 256 &&
+           all * 2 * blocks <=
+               (blocks == 1 ? device.multiprocessors : device.multiprocessors * 10 / 11))
+      blocks *= 2;
+    return blocks;
+  }
+
+  template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
     if (p.is_empty()) return cudaSuccess;
     device_facts device;
     if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
-    // One block per multiprocessor, but none with less than two tiles of k.
-    const std::int64_t blocks = tiles(p) * p.batch;
-    const std::int64_t k_bytes = std::int64_t{p.depth()} * sizeof(typename Problem::input);
-    int log2_blocks = 0;
-    while (log2_blocks < max_log2_blocks && blocks << (log2_blocks + 1) <= device.multiprocessors &&
-           k_bytes >> (log2_blocks + 1) >= 256)
-      ++log2_blocks;
-    return launch_cut(p, stream, log2_blocks);
-  }
-
-  /// With clusters of 2^log2_blocks blocks.
-  template <class Problem>
-  static cudaError_t launch_cut(const Problem& p, cudaStream_t stream, int log2_blocks) {
-    const bool x_is_a = p.m > p.n;
+    const int blocks = blocks_per_tile(p, device);
     const auto start = [&]<operand_major MajorA, operand_major MajorB>() {
-      return x_is_a ? start_as<MajorA, MajorB>(p, stream, true, log2_blocks)
-                    : start_as<MajorB, MajorA>(p, stream, false, log2_blocks);
+      return x_is_a(p) ? start_as<MajorA, MajorB>(p, stream, blocks)
+                       : start_as<MajorB, MajorA>(p, stream, blocks);
     };
     return detail::with_majors(p, start);
   }
 
  private:
   template <class Problem>
+  static bool x_is_a(const Problem& p) {
+    return p.m > p.n;
+  }
+
+  template <class Problem>
   static std::int64_t tiles(const Problem& p) {
-    return ceil_div<std::int64_t>(std::max(p.m, p.n), tuning::block_x) *
-           ceil_div<std::int64_t>(std::min(p.m, p.n), tuning::block_y);
+    return ceil_div<std::int64_t>(std::max(p.m, p.n), square::block_x) *
+           ceil_div<std::int64_t>(std::min(p.m, p.n), is_flat(p) ? flat::block_y : square::block_y);
   }
 
   template <operand_major MajorX, operand_major MajorY, class Problem>
-  static cudaError_t start_as(const Problem& p, cudaStream_t stream, bool x_is_a, int log2_blocks) {
+  static cudaError_t start_as(const Problem& p, cudaStream_t stream, int blocks) {
+    if constexpr (MajorY == operand_major::k) {
+      if (is_flat(p)) return start_tiles<flat, MajorX, MajorY>(p, stream, blocks);
+    }
+    return start_tiles<square, MajorX, MajorY>(p, stream, blocks);
+  }
+
+  template <class Tuning, operand_major MajorX, operand_major MajorY, class Problem>
+  static cudaError_t start_tiles(const Problem& p, cudaStream_t stream, int blocks) {
     using input = typename Problem::input;
-    using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX>;
-    using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY>;
+    using tile_x = detail::warpgroup_operand<input, Tuning::block_x, MajorX>;
+    using tile_y = detail::warpgroup_operand<input, Tuning::block_y, MajorY>;
     tensor_map map_x = {}, map_y = {};
-    const cudaError_t status = x_is_a ? detail::make_operand_maps<tile_x, tile_y>(map_x, map_y, p)
-                                      : detail::make_operand_maps<tile_y, tile_x>(map_y, map_x, p);
+    const cudaError_t status = x_is_a(p)
+                                   ? detail::make_operand_maps<tile_x, tile_y>(map_x, map_y, p)
+                                   : detail::make_operand_maps<tile_y, tile_x>(map_y, map_x, p);
     if (status != cudaSuccess) return status;
-    return warpladder::launch_kernel(
-        split_k_kernel<MajorX, MajorY, Problem>,
-        {.grid = dim3(unsigned(tiles(p) << log2_blocks), unsigned(p.batch)),
-         .block = dim3(tuning::threads),
-         .shared_bytes = tuning::shared_bytes,
-         .stream = stream,
-         .cluster = 1u << log2_blocks,
-         .overlaps_kernel_before = true},
-        p, x_is_a, log2_blocks, map_x, map_y);
+    return warpladder::launch_kernel(split_k_kernel<Tuning, MajorX, MajorY, Problem>,
+                                     {.grid = dim3(unsigned(tiles(p) * blocks), unsigned(p.batch)),
+                                      .block = dim3(Tuning::threads),
+                                      .shared_bytes = Tuning::shared_bytes,
+                                      .stream = stream,
+                                      .cluster = unsigned(blocks),
+                                      .overlaps_kernel_before = true},
+                                     p, x_is_a(p), unsigned(blocks), map_x, map_y);
   }
 };
 

@@ -3,20 +3,23 @@
 // 16 tuned. Before: every rung is best somewhere. This one looks at the problem and takes:
 //
 //   few rows or columns         13, which reads the other operand once
-//   few tiles of 128 x 128      14 if k is short, 12 if it is long
-//   many tiles                  10 or 15: the tile whose last wave wastes least
+//   little work                 14
+//   everything else             10 or 15 with one of five tiles, or 12: whatever takes least clocks
 //   what the copy engine or     04; what is not aligned to 16 bytes either: 02
 //   wgmma do not take
 //
-// Idea: count clocks. A tile of R x C takes R * C / 32 clocks per 128 bytes of k, a multiprocessor
-// gets ceil(tiles / multiprocessors) of them, and 10 adds ~1500 at the end of each, which 15 hides.
-// At 8192^3 tiles of 128 x 192 take 21 waves of 2752 / 132 = 20.8, tiles of 128 x 256 16 of 15.5.
+// Idea: count clocks. Per 128 bytes of k, a tile of R x C is R * C / 32 clocks of products and
+// (R + C) * 128 bytes that a multiprocessor takes from L2 at 64 per clock: tiles of 64 x 64 are
+// bound by their bytes, those from 128 x 128 on by their products. A multiprocessor gets ceil(tiles
+// / multiprocessors) of them. 10 adds 1500 clocks at the end of each tile, twice that where C has
+// 32 bits, which 15 hides. At 8192^3 tiles of 128 x 192 take 21 waves of 2752 / 132 = 20.8, tiles
+// of 128 x 256 16 of 15.5. The other constants are measured: docs/gemm_tensor_cores.md, worklog.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string_view>
-#include <type_traits>
 #include <warpladder/core/device.hpp>
 #include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
@@ -30,6 +33,41 @@
 
 namespace warpladder::gemm_tc {
 
+// 10 and 15 with other tiles. 64 rows take one consumer; the ring is as deep as there is room for.
+struct tile_64x64 : tile_order {
+  static constexpr rung_info info{.step = 10,
+                                  .name = "tile_64x64",
+                                  .idea = "10 for few tiles and short k",
+                                  .min_compute_capability = 90};
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    return launch_persistent<persistent_tuning<64, 12, 1>, banded_order<16>>(p, stream);
+  }
+};
+
+struct tile_64x128 : tile_order {
+  static constexpr rung_info info{
+      .step = 16, .name = "tile_64x128", .idea = "10 for a few more", .min_compute_capability = 90};
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    return launch_persistent<persistent_tuning<128, 7, 1>, banded_order<16>>(p, stream);
+  }
+};
+
+struct pingpong_128x192 : pingpong {
+  static constexpr rung_info info{.step = 15,
+                                  .name = "pingpong_128x192",
+                                  .idea = "15 with the widest tile that it can hold",
+                                  .min_compute_capability = 90};
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    return launch_pingpong<pingpong_tuning<192>, banded_order<16>>(p, stream);
+  }
+};
+
 struct tuned {
   static constexpr rung_info info{.step = 16,
                                   .name = "tuned",
@@ -42,9 +80,11 @@ struct tuned {
     skinny,
     small,
     split_k,
-    wide_tile,
-    pingpong,
-    broad_pingpong
+    tile_64x64,
+    tile_64x128,
+    tile_128x256,
+    pingpong_128x128,
+    pingpong_128x192
   };
 
   static constexpr std::string_view name_of(method m) {
@@ -59,11 +99,15 @@ struct tuned {
         return "14_small";
       case method::split_k:
         return "12_split_k";
-      case method::wide_tile:
+      case method::tile_64x64:
+        return "10_tile_order, 64 x 64";
+      case method::tile_64x128:
+        return "10_tile_order, 64 x 128";
+      case method::tile_128x256:
         return "10_tile_order, 128 x 256";
-      case method::pingpong:
+      case method::pingpong_128x128:
         return "15_pingpong, 128 x 128";
-      case method::broad_pingpong:
+      case method::pingpong_128x192:
         return "15_pingpong, 128 x 192";
     }
     return "?";
@@ -83,28 +127,19 @@ struct tuned {
   template <class Problem>
   static method choose(const Problem& p, const device_facts& device) {
     constexpr int few_rows = 16;
-    constexpr std::int64_t short_k_bytes = 2048;
-    const std::int64_t k_bytes = p.depth() * std::int64_t{sizeof(typename Problem::input)};
+    constexpr std::int64_t little_work = 1 << 25, short_k_bytes = 2048;
+    constexpr int input_bytes = sizeof(typename Problem::input);
     if (std::min(p.m, p.n) <= few_rows && skinny::supports(p)) return method::skinny;
-    const auto tiles = [&](int rows, int cols) {
-      return ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
-    };
-    if (2 * tiles(128, 128) <= device.multiprocessors) {
-      if (k_bytes <= short_k_bytes && small::supports(p)) return method::small;
-      if (split_k::supports(p)) return method::split_k;
-    }
-    if (device.compute_capability == 90 && detail::supports_warpgroups(p)) {
-      const auto clocks = [&](int rows, int cols, int border) {
-        const std::int64_t waves =
-            ceil_div<std::int64_t>(tiles(rows, cols), device.multiprocessors);
-        return waves *
-               (std::int64_t{rows} * cols / 32 * ceil_div<std::int64_t>(k_bytes, 128) + border);
-      };
-      const std::int64_t wide = clocks(128, 256, 1500), narrow = clocks(128, 128, 0);
-      if (!takes_turns<Problem>) return method::wide_tile;
-      if (clocks(128, 192, 0) < std::min(wide, narrow)) return method::broad_pingpong;
-      return narrow < wide ? method::pingpong : method::wide_tile;
-    }
+    // m, n and k are below 2^31: as double, for the product of four may be beyond int64.
+    const double work = double(p.m) * double(p.n) * double(p.batch) * double(p.depth());
+    if (work * std::min(input_bytes, 2) < little_work && small::supports(p)) return method::small;
+    if (device.compute_capability == 90 && detail::supports_warpgroups(p))
+      return fewest_clocks(p, device);
+    const std::int64_t tiles =
+        ceil_div<std::int64_t>(p.m, 128) * ceil_div<std::int64_t>(p.n, 128) * p.batch;
+    if (2 * tiles <= device.multiprocessors && p.depth() * input_bytes <= short_k_bytes &&
+        small::supports(p))
+      return method::small;
     return cp_async::supports(p) ? method::cp_async : method::mma_sync;
   }
 
@@ -124,22 +159,59 @@ struct tuned {
         return small::launch(p, stream, scratch);
       case method::split_k:
         return split_k::launch(p, stream, scratch);
-      case method::wide_tile:
+      case method::tile_64x64:
+        return tile_64x64::launch(p, stream, scratch);
+      case method::tile_64x128:
+        return tile_64x128::launch(p, stream, scratch);
+      case method::tile_128x256:
         return tile_order::launch(p, stream, scratch);
-      case method::pingpong:
+      case method::pingpong_128x128:
         return pingpong::launch(p, stream, scratch);
-      case method::broad_pingpong:
-        if constexpr (takes_turns<Problem>)
-          return launch_pingpong<pingpong_tuning<192>, banded_order<16>>(p, stream);
+      case method::pingpong_128x192:
+        return pingpong_128x192::launch(p, stream, scratch);
     }
     return cudaErrorInvalidValue;
   }
 
  private:
-  /// With outputs of 32 bits 15 was slower than 10 while threads stored them from registers. They
-  /// go through the copy engine now; until that is measured, 10 keeps them.
   template <class Problem>
-  static constexpr bool takes_turns = sizeof(typename Problem::output) == 2;
+  static method fewest_clocks(const Problem& p, const device_facts& device) {
+    const std::int64_t k_tiles =
+        ceil_div<std::int64_t>(p.depth() * std::int64_t{sizeof(typename Problem::input)}, 128);
+    const auto waves_of = [&](int rows, int cols) {
+      const std::int64_t tiles =
+          ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
+      return ceil_div<std::int64_t>(tiles, device.multiprocessors);
+    };
+    const auto clocks_per_k_tile = [&](int rows, int cols) {
+      const std::int64_t bytes =
+          (std::min<std::int64_t>(p.m, rows) + std::min<std::int64_t>(p.n, cols)) * 128;
+      return std::max<std::int64_t>(rows * cols / 32, bytes / 64);
+    };
+    method best = method::tile_128x256;
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    const auto offer = [&](method which, std::int64_t clocks) {
+      if (clocks < least) best = which, least = clocks;
+    };
+    const auto offer_tiles = [&](method which, int rows, int cols, int border) {
+      offer(which, waves_of(rows, cols) * (k_tiles * clocks_per_k_tile(rows, cols) + border));
+    };
+    offer_tiles(method::tile_128x256, 128, 256,
+                sizeof(typename Problem::output) == 4 ? 3000 : 1500);
+    offer_tiles(method::pingpong_128x192, 128, 192, 0);
+    // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
+    // that most: after many waves it may take a third longer.
+    if (waves_of(128, 128) <= 8)
+      offer(method::pingpong_128x128, waves_of(128, 128) * k_tiles * 512 * 26 / 25);
+    offer_tiles(method::tile_64x128, 64, 128, 1000);
+    offer_tiles(method::tile_64x64, 64, 64, 1000);
+    if (const int blocks = split_k::supports(p) ? split_k::blocks_per_tile(p, device) : 1;
+        blocks > 1)
+      offer(method::split_k, ceil_div<std::int64_t>(k_tiles, blocks) *
+                                     clocks_per_k_tile(64, split_k::is_flat(p) ? 32 : 64) +
+                                 2500);
+    return best;
+  }
 };
 
 }  // namespace warpladder::gemm_tc

@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using product = typename Problem::product;
   using tile_a = detail::warpgroup_operand<input, 64, operand_major::k>;  // of one consumer
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
-  using staging = detail::staged_store<tuning::block_n, product>;
+  using staging = detail::staged_store<tuning::block_n, product, tuning::staging_kib>;
   constexpr int bytes_a = tuning::consumers * tile_a::bytes;
 
   /// Where a tile is, and where its group ends: beside the buffer of its first operands.
@@ -209,7 +209,8 @@ struct grouped_wgmma {
     using input = typename Problem::input;
     using tile_a = detail::warpgroup_operand<input, 64, operand_major::k>;
     using tile_b = detail::warpgroup_operand<input, tuned::block_n, MajorB>;
-    using staging = detail::staged_store<tuned::block_n, typename Problem::product>;
+    using staging =
+        detail::staged_store<tuned::block_n, typename Problem::product, tuned::staging_kib>;
     device_facts device;
     cudaError_t status = query_device(device);
     if (status != cudaSuccess) return status;

@@ -23,7 +23,7 @@ struct warpgroup_operand {
   static constexpr int bytes = Extent * 128;
   static constexpr int k_steps = depth / warpgroup_mma_k<In>;
   static constexpr bool is_k_major = Major == operand_major::k;
-  static_assert(Extent % 64 == 0 && Extent <= 256);
+  static_assert(Extent % (is_k_major ? 8 : 64) == 0 && Extent <= 256);
 
   /// The operand of step `k_step` of a tile, from row (or column) `outer` on, a multiple of 64.
   static __device__ __forceinline__ matrix_descriptor at(const void* tile, int outer, int k_step) {

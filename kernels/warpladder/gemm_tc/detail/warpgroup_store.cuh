@@ -62,7 +62,7 @@ __device__ __forceinline__ void store_sums(const Problem& p,
 /// Everything else goes by the threads: each warp spreads its 16 rows, and finishes them in order
 /// by a loop. (Finished in registers each of 128 sums has code of its own: such a kernel was 15 000
 /// instructions long, more than the instruction caches hold.)
-template <int N, class Problem, int Room = 32>
+template <int N, class Problem, int Room>
 class staged_store {
  public:
   using output = typename Problem::output;
@@ -107,9 +107,10 @@ class staged_store {
   }
 
  private:
-  static constexpr bool engine_takes = (sizeof(output) == 2 || sizeof(output) == 4) &&
-                                       std::is_same_v<decltype(Problem::epilogue), no_epilogue>;
   static constexpr int chunk_cols = 128 / int(sizeof(output)), chunk_bytes = 64 * 128;
+  static constexpr bool engine_takes = (sizeof(output) == 2 || sizeof(output) == 4) &&
+                                       N >= chunk_cols &&
+                                       std::is_same_v<decltype(Problem::epilogue), no_epilogue>;
   static constexpr int chunks = std::min(Room * 1024 / chunk_bytes, N / chunk_cols);
 
   __device__ __forceinline__ void store_by_engine(const scalar (&sum)[N / 2], int first_row,
