@@ -64,6 +64,8 @@ class gemm_tc_epilogue : public ::testing::Test {
     device_buffer<T> memory(values.size());
     WARPLADDER_TRY(
         cudaMemcpy(memory.data(), values.data(), memory.size_bytes(), cudaMemcpyHostToDevice));
+    // From pageable memory it may return before the bytes are there, and streams do not wait.
+    WARPLADDER_TRY(cudaDeviceSynchronize());
     return memory;
   }
 

@@ -6,9 +6,9 @@
 // Idea: the blocks of a cluster share a tile of C and cut its k. Each leaves its partial sums in
 // its own shared memory; then every block adds a part of the tile over all blocks in their order,
 // reading its neighbours' shared memory. One launch, no workspace, equal inputs give equal bits.
-// The inner loop is that of 07 on a tile of 64 x 64, or of 64 x 32 where one side of C is that
-// short: C^T = B^T A^T if it is the rows. The ring fills a multiprocessor's shared memory, for two
-// blocks of a cluster that fit into one are put there, and half of the chip stays idle.
+// The inner loop is that of 07 on a tile of 64 x 64, or of 64 x 32 or x 16 where one side of C is
+// that short: C^T = B^T A^T if it is the rows. The ring fills a multiprocessor's shared memory, for
+// two blocks of a cluster that fit into one are put there, and half of the chip stays idle.
 //
 // Bytes, 64 x 4096 x 4096 of bf16: 64 tiles by 2 blocks are 128 blocks of 2048 k, that read 256 KiB
 // of each operand. A multiprocessor takes 64 bytes a clock from L2: 8192 clocks, 4.7 us, and 2 us
@@ -165,9 +165,10 @@ struct split_k {
       .name = "split_k",
       .idea = "a cluster cuts k, and adds up in distributed shared memory",
       .min_compute_capability = 90};
-  /// For more and for up to 32 rows of y. The latter needs y with k contiguous.
+  // For y of any length, of up to 32 and of up to 16. The latter two need it with k contiguous.
   using square = split_k_tuning<64, 64, 12>;
   using flat = split_k_tuning<64, 32, 16>;
+  using thin = split_k_tuning<64, 16, 20>;
 
   template <class Problem>
   static support supports(const Problem& p) {
@@ -181,22 +182,31 @@ struct split_k {
     return 0;
   }
 
+  /// Of the tile for a problem.
   template <class Problem>
-  static bool is_flat(const Problem& p) {
+  static int block_y(const Problem& p) {
     const bool k_contiguous = x_is_a(p) ? p.trans_b == transpose::yes : p.trans_a == transpose::no;
-    return k_contiguous && std::min(p.m, p.n) <= flat::block_y;
+    const std::int64_t extent_y = std::min(p.m, p.n);
+    if (!k_contiguous || extent_y > flat::block_y) return square::block_y;
+    return extent_y > thin::block_y ? flat::block_y : thin::block_y;
+  }
+
+  template <class Problem>
+  static std::int64_t tiles(const Problem& p) {
+    return ceil_div<std::int64_t>(std::max(p.m, p.n), square::block_x) *
+           ceil_div<std::int64_t>(std::min(p.m, p.n), block_y(p)) * p.batch;
   }
 
   /// Blocks per tile: as many as run at once, but none with less than two tiles of k. Clusters of
   /// four or eight need neighbours, which some multiprocessors lack: 120 of 132 on an H100.
   template <class Problem>
   static int blocks_per_tile(const Problem& p, const device_facts& device) {
-    const std::int64_t all = tiles(p) * p.batch;
     const std::int64_t k_bytes = std::int64_t{p.depth()} * sizeof(typename Problem::input);
+    const auto fit = [&](int blocks) {
+      return blocks <= 2 ? device.multiprocessors : device.multiprocessors * 10 / 11;
+    };
     int blocks = 1;
-    while (blocks < 8 && k_bytes / (2 * blocks) >= 256 &&
-           all * 2 * blocks <=
-               (blocks == 1 ? device.multiprocessors : device.multiprocessors * 10 / 11))
+    while (blocks < 8 && k_bytes / (2 * blocks) >= 256 && tiles(p) * 2 * blocks <= fit(2 * blocks))
       blocks *= 2;
     return blocks;
   }
@@ -220,16 +230,11 @@ struct split_k {
     return p.m > p.n;
   }
 
-  template <class Problem>
-  static std::int64_t tiles(const Problem& p) {
-    return ceil_div<std::int64_t>(std::max(p.m, p.n), square::block_x) *
-           ceil_div<std::int64_t>(std::min(p.m, p.n), is_flat(p) ? flat::block_y : square::block_y);
-  }
-
   template <operand_major MajorX, operand_major MajorY, class Problem>
   static cudaError_t start_as(const Problem& p, cudaStream_t stream, int blocks) {
     if constexpr (MajorY == operand_major::k) {
-      if (is_flat(p)) return start_tiles<flat, MajorX, MajorY>(p, stream, blocks);
+      if (block_y(p) == thin::block_y) return start_tiles<thin, MajorX, MajorY>(p, stream, blocks);
+      if (block_y(p) == flat::block_y) return start_tiles<flat, MajorX, MajorY>(p, stream, blocks);
     }
     return start_tiles<square, MajorX, MajorY>(p, stream, blocks);
   }
@@ -244,14 +249,15 @@ struct split_k {
                                    ? detail::make_operand_maps<tile_x, tile_y>(map_x, map_y, p)
                                    : detail::make_operand_maps<tile_y, tile_x>(map_y, map_x, p);
     if (status != cudaSuccess) return status;
-    return warpladder::launch_kernel(split_k_kernel<Tuning, MajorX, MajorY, Problem>,
-                                     {.grid = dim3(unsigned(tiles(p) * blocks), unsigned(p.batch)),
-                                      .block = dim3(Tuning::threads),
-                                      .shared_bytes = Tuning::shared_bytes,
-                                      .stream = stream,
-                                      .cluster = unsigned(blocks),
-                                      .overlaps_kernel_before = true},
-                                     p, x_is_a(p), unsigned(blocks), map_x, map_y);
+    return warpladder::launch_kernel(
+        split_k_kernel<Tuning, MajorX, MajorY, Problem>,
+        {.grid = dim3(unsigned(tiles(p) / p.batch * blocks), unsigned(p.batch)),
+         .block = dim3(Tuning::threads),
+         .shared_bytes = Tuning::shared_bytes,
+         .stream = stream,
+         .cluster = unsigned(blocks),
+         .overlaps_kernel_before = true},
+        p, x_is_a(p), unsigned(blocks), map_x, map_y);
   }
 };
 

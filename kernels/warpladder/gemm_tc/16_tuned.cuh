@@ -11,8 +11,8 @@
 // Idea: count clocks. Per 128 bytes of k, a tile of R x C is R * C / 32 clocks of products and
 // (R + C) * 128 bytes that a multiprocessor takes from L2 at 64 per clock: tiles of 64 x 64 are
 // bound by their bytes, those from 128 x 128 on by their products. A multiprocessor gets ceil(tiles
-// / multiprocessors) of them. 10 adds 1500 clocks at the end of each tile, twice that where C has
-// 32 bits, which 15 hides. At 8192^3 tiles of 128 x 192 take 21 waves of 2752 / 132 = 20.8, tiles
+// / multiprocessors) of them. 10 adds 1500 clocks at the end of each tile, 3500 where C has 32
+// bits, which 15 hides. At 8192^3 tiles of 128 x 192 take 21 waves of 2752 / 132 = 20.8, tiles
 // of 128 x 256 16 of 15.5. The other constants are measured: docs/gemm_tensor_cores.md, worklog.
 #pragma once
 
@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <type_traits>
 #include <warpladder/core/device.hpp>
 #include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
@@ -126,15 +127,16 @@ struct tuned {
   /// The method for a problem on a device.
   template <class Problem>
   static method choose(const Problem& p, const device_facts& device) {
-    constexpr int few_rows = 16;
     constexpr std::int64_t little_work = 1 << 25, short_k_bytes = 2048;
     constexpr int input_bytes = sizeof(typename Problem::input);
-    if (std::min(p.m, p.n) <= few_rows && skinny::supports(p)) return method::skinny;
+    const bool has_warpgroups =
+        device.compute_capability == 90 && bool(detail::supports_warpgroups(p));
+    if (std::min(p.m, p.n) <= 16 && skinny::supports(p))
+      return has_warpgroups && prefers_cut(p, device) ? method::split_k : method::skinny;
     // m, n and k are below 2^31: as double, for the product of four may be beyond int64.
     const double work = double(p.m) * double(p.n) * double(p.batch) * double(p.depth());
     if (work * std::min(input_bytes, 2) < little_work && small::supports(p)) return method::small;
-    if (device.compute_capability == 90 && detail::supports_warpgroups(p))
-      return fewest_clocks(p, device);
+    if (has_warpgroups) return fewest_clocks(p, device);
     const std::int64_t tiles =
         ceil_div<std::int64_t>(p.m, 128) * ceil_div<std::int64_t>(p.n, 128) * p.batch;
     if (2 * tiles <= device.multiprocessors && p.depth() * input_bytes <= short_k_bytes &&
@@ -174,6 +176,18 @@ struct tuned {
   }
 
  private:
+  /// Few rows whose weights fill most of L2: measured, 12 reads them faster than 13 from 9 rows on,
+  /// and 8-bit floats always, which mma.sync converts before it multiplies.
+  template <class Problem>
+  static bool prefers_cut(const Problem& p, const device_facts& device) {
+    constexpr bool is_fp8 =
+        sizeof(typename Problem::input) == 1 && std::is_floating_point_v<typename Problem::scalar>;
+    const double bytes = double(std::max(p.m, p.n)) * double(p.batch) * double(p.depth()) *
+                         sizeof(typename Problem::input);
+    return (is_fp8 || std::min(p.m, p.n) > 8) && bytes > 0.4 * device.l2_bytes &&
+           bytes <= device.l2_bytes && split_k::supports(p);
+  }
+
   template <class Problem>
   static method fewest_clocks(const Problem& p, const device_facts& device) {
     const std::int64_t k_tiles =
@@ -183,10 +197,8 @@ struct tuned {
           ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
       return ceil_div<std::int64_t>(tiles, device.multiprocessors);
     };
-    const auto clocks_per_k_tile = [&](int rows, int cols) {
-      const std::int64_t bytes =
-          (std::min<std::int64_t>(p.m, rows) + std::min<std::int64_t>(p.n, cols)) * 128;
-      return std::max<std::int64_t>(rows * cols / 32, bytes / 64);
+    const auto clocks_per_k_tile = [](int rows, int cols) {
+      return std::max(rows * cols / 32, (rows + cols) * 128 / 64);
     };
     method best = method::tile_128x256;
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
@@ -197,19 +209,24 @@ struct tuned {
       offer(which, waves_of(rows, cols) * (k_tiles * clocks_per_k_tile(rows, cols) + border));
     };
     offer_tiles(method::tile_128x256, 128, 256,
-                sizeof(typename Problem::output) == 4 ? 3000 : 1500);
-    offer_tiles(method::pingpong_128x192, 128, 192, 0);
+                sizeof(typename Problem::output) == 4 ? 3500 : 1500);
+    // 15 stores its last tile only when nothing is left to multiply.
+    constexpr int last_store = 500;
+    offer(method::pingpong_128x192, waves_of(128, 192) * k_tiles * 768 + last_store);
     // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
-    // that most: after many waves it may take a third longer.
-    if (waves_of(128, 128) <= 8)
-      offer(method::pingpong_128x128, waves_of(128, 128) * k_tiles * 512 * 26 / 25);
+    // that most: it takes 3% longer within two waves, and up to a third after many.
+    if (const std::int64_t waves = waves_of(128, 128); waves <= 8)
+      offer(method::pingpong_128x128,
+            waves * k_tiles * 512 * (waves <= 2 ? 103 : 112) / 100 + last_store);
     offer_tiles(method::tile_64x128, 64, 128, 1000);
     offer_tiles(method::tile_64x64, 64, 64, 1000);
-    if (const int blocks = split_k::supports(p) ? split_k::blocks_per_tile(p, device) : 1;
-        blocks > 1)
-      offer(method::split_k, ceil_div<std::int64_t>(k_tiles, blocks) *
-                                     clocks_per_k_tile(64, split_k::is_flat(p) ? 32 : 64) +
-                                 2500);
+    if (split_k::supports(p)) {
+      const int blocks = split_k::blocks_per_tile(p, device), cols = split_k::block_y(p);
+      const int reduction = blocks == 1 ? 1500 : 2000 + 60 * cols;
+      if (split_k::tiles(p) * blocks <= device.multiprocessors)
+        offer(method::split_k,
+              ceil_div<std::int64_t>(k_tiles, blocks) * clocks_per_k_tile(64, cols) + reduction);
+    }
     return best;
   }
 };
