@@ -297,11 +297,13 @@ class gemm_tc_topic {
       const bool fits = how == modes.front() || suits<Problem>(how, shape);
       if (!wanted_.wants_mode(how) || !fits) continue;
       constexpr const char* suffix[] = {"", "/graph", "/cold"};
-      cases_.push_back(
-          {fmt::format("gemm_tc/{}/{}/{}{}", type, who.name, shape.name(), suffix[int(how)]), how,
-           [=, this, type = std::string(type)](wl::stream_view stream) {
-             return prepare(type, who, shape, how, stream);
-           }});
+      const std::string name =
+          fmt::format("gemm_tc/{}/{}/{}{}", type, who.name, shape.name(), suffix[int(how)]);
+      // A layer's product may be one of the cubes.
+      if (!named_.insert(name).second) continue;
+      cases_.push_back({name, how, [=, this, type = std::string(type)](wl::stream_view stream) {
+                          return prepare(type, who, shape, how, stream);
+                        }});
     }
   }
 
@@ -360,6 +362,7 @@ class gemm_tc_topic {
   ceilings limits_;
   wl::device_facts device_;
   std::vector<bench_case> cases_;
+  std::set<std::string> named_;                  // the cases' names
   std::map<std::string, std::string> searched_;  // type and shape -> who won
   std::set<std::string> checked_;                // type, competitor and shape
   std::map<std::string, std::string> skipped_;   // type, who and why -> shapes
