@@ -214,10 +214,9 @@ struct tuned {
     constexpr int last_store = 500;
     offer(method::pingpong_128x192, waves_of(128, 192) * k_tiles * 768 + last_store);
     // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
-    // that most: it takes 3% longer within two waves, and up to a third after many.
-    if (const std::int64_t waves = waves_of(128, 128); waves <= 8)
-      offer(method::pingpong_128x128,
-            waves * k_tiles * 512 * (waves <= 2 ? 103 : 112) / 100 + last_store);
+    // that most: it takes 3% longer within two waves, and up to twice as long after many.
+    if (const std::int64_t waves = waves_of(128, 128); waves <= 2)
+      offer(method::pingpong_128x128, waves * k_tiles * 512 * 103 / 100 + last_store);
     offer_tiles(method::tile_64x128, 64, 128, 1000);
     offer_tiles(method::tile_64x64, 64, 64, 1000);
     if (split_k::supports(p)) {
