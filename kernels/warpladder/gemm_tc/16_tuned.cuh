@@ -177,14 +177,14 @@ struct tuned {
 
  private:
   /// Few rows whose weights fill most of L2: measured, 12 reads them faster than 13 from 9 rows on,
-  /// and 8-bit floats always, which mma.sync converts before it multiplies.
+  /// and 8-bit floats, which mma.sync converts before it multiplies, from 5 rows on.
   template <class Problem>
   static bool prefers_cut(const Problem& p, const device_facts& device) {
     constexpr bool is_fp8 =
         sizeof(typename Problem::input) == 1 && std::is_floating_point_v<typename Problem::scalar>;
     const double bytes = double(std::max(p.m, p.n)) * double(p.batch) * double(p.depth()) *
                          sizeof(typename Problem::input);
-    return (is_fp8 || std::min(p.m, p.n) > 8) && bytes > 0.4 * device.l2_bytes &&
+    return std::min(p.m, p.n) > (is_fp8 ? 4 : 8) && bytes > 0.4 * device.l2_bytes &&
            bytes <= device.l2_bytes && split_k::supports(p);
   }
 
