@@ -76,7 +76,7 @@ def sizes(shape):
 
 def kind_of(shape):
     m, n, k = sizes(shape)
-    if m == n == k:
+    if m == n == k and ":" not in shape:
         return "large" if m > 1024 else "small"
     if m <= 64:
         return "decode"

@@ -10,6 +10,7 @@ from render.words import duration, provenance, table
 UNITS = (
     ("sm__inst_executed_pipe_tensor", "tensor pipe, instructions"),
     ("sm__pipe_tensor", "tensor pipe"),
+    ("sm__pipe_shared", "tensor pipe"),  # of the four schedulers together
     ("sm__ops_path_tensor", "tensor pipe, operations"),
     ("sm__inst_issued", "instruction issue"),
     ("sm__issue_active", "instruction issue"),
@@ -25,6 +26,7 @@ UNITS = (
     ("l1tex__data_bank_writes", "shared memory and L1, banks written"),
     ("l1tex__data_pipe_lsu_wavefronts", "shared memory and L1, wavefronts"),
     ("l1tex__lsuin_requests", "shared memory and L1, requests"),
+    ("l1tex__lsu_writeback", "shared memory and L1, results"),
     ("l1tex__m_xbar2l1tex", "L2 to L1"),
     ("l1tex__m_l1tex2xbar", "L1 to L2"),
     ("lts__t_sectors", "L2, sectors"),
