@@ -199,10 +199,9 @@ def read_rungs(root, topic):
     rungs = []
     for step, name in re.findall(rf"<warpladder/{topic}/(\d\d)_(\w+)\.cuh>", ladder):
         path = folder / f"{step}_{name}.cuh"
-        infos = re.findall(r"rung_info info\s*\{(.*?)\};", path.read_text(encoding="utf-8"), re.S)
-        texts = [re.findall(r'"((?:[^"\\]|\\.)*)"', info) for info in infos]
-        idea = next(("".join(idea) for own, *idea in texts if own == name and idea), None)
-        if idea is None:
+        info = re.search(r"rung_info info\s*\{(.*?)\};", path.read_text(encoding="utf-8"), re.S)
+        texts = re.findall(r'"((?:[^"\\]|\\.)*)"', info.group(1)) if info else []
+        if len(texts) < 2 or texts[0] != name:
             raise Problem(f"{path}: cannot read its rung_info")
-        rungs.append(Rung(step, name, idea))
+        rungs.append(Rung(step, name, "".join(texts[1:])))
     return rungs

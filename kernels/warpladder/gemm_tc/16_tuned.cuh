@@ -31,43 +31,9 @@
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
 #include <warpladder/gemm_tc/15_pingpong.cuh>
+#include <warpladder/gemm_tc/detail/other_tiles.cuh>
 
 namespace warpladder::gemm_tc {
-
-// 10 and 15 with other tiles. 64 rows take one consumer; the ring is as deep as there is room for.
-struct tile_64x64 : tile_order {
-  static constexpr rung_info info{.step = 10,
-                                  .name = "tile_64x64",
-                                  .idea = "10 for few tiles and short k",
-                                  .min_compute_capability = 90};
-
-  template <class Problem>
-  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_tuning<64, 12, 1>, banded_order<16>>(p, stream);
-  }
-};
-
-struct tile_64x128 : tile_order {
-  static constexpr rung_info info{
-      .step = 16, .name = "tile_64x128", .idea = "10 for a few more", .min_compute_capability = 90};
-
-  template <class Problem>
-  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_tuning<128, 7, 1>, banded_order<16>>(p, stream);
-  }
-};
-
-struct pingpong_128x192 : pingpong {
-  static constexpr rung_info info{.step = 15,
-                                  .name = "pingpong_128x192",
-                                  .idea = "15 with the widest tile that it can hold",
-                                  .min_compute_capability = 90};
-
-  template <class Problem>
-  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_pingpong<pingpong_tuning<192>, banded_order<16>>(p, stream);
-  }
-};
 
 struct tuned {
   static constexpr rung_info info{.step = 16,
