@@ -47,6 +47,7 @@ struct rung_entry {
   cudaError_t (*launch)(const Problem&, cudaStream_t, workspace_view);
 };
 
+/// The row of a rung.
 template <class Problem, class Rung>
 constexpr rung_entry<Problem> make_entry() {
   return {Rung::info, &Rung::supports, &Rung::workspace_bytes, &Rung::launch};

@@ -39,7 +39,7 @@ struct persistent_tuning {
   static constexpr int block_m = 64 * consumers, block_n = BlockN;
   static constexpr int threads = (consumers + 1) * 128;
   static constexpr int stage_bytes = (block_m + block_n) * 128;
-  static constexpr int staging_kib = std::clamp(BlockN / 4, 10, 32);  ///< of a consumer
+  static constexpr int staging_kib = std::min(BlockN / 4, 32);  ///< of a consumer
   static constexpr bool moves_registers = BlockN > 128;  ///< else 168 are enough for a consumer
 };
 

@@ -182,7 +182,7 @@ struct split_k {
     return 0;
   }
 
-  /// Of the tile for a problem.
+  /// Rows of y in the tile that a problem gets.
   template <class Problem>
   static int block_y(const Problem& p) {
     const bool k_contiguous = x_is_a(p) ? p.trans_b == transpose::yes : p.trans_a == transpose::no;

@@ -103,10 +103,8 @@ struct tuned {
     const double work = double(p.m) * double(p.n) * double(p.batch) * double(p.depth());
     if (work * std::min(input_bytes, 2) < little_work && small::supports(p)) return method::small;
     if (has_warpgroups) return fewest_clocks(p, device);
-    const std::int64_t tiles =
-        ceil_div<std::int64_t>(p.m, 128) * ceil_div<std::int64_t>(p.n, 128) * p.batch;
-    if (2 * tiles <= device.multiprocessors && p.depth() * input_bytes <= short_k_bytes &&
-        small::supports(p))
+    if (2 * tiles(p, 128, 128) <= device.multiprocessors &&
+        p.depth() * input_bytes <= short_k_bytes && small::supports(p))
       return method::small;
     return cp_async::supports(p) ? method::cp_async : method::mma_sync;
   }
@@ -142,6 +140,11 @@ struct tuned {
   }
 
  private:
+  template <class Problem>
+  static std::int64_t tiles(const Problem& p, int rows, int cols) {
+    return ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
+  }
+
   /// Few rows whose weights fill most of L2: measured, 12 reads them faster than 13 from 9 rows on,
   /// and 8-bit floats, which mma.sync converts before it multiplies, from 5 rows on.
   template <class Problem>
@@ -159,9 +162,7 @@ struct tuned {
     const std::int64_t k_tiles =
         ceil_div<std::int64_t>(p.depth() * std::int64_t{sizeof(typename Problem::input)}, 128);
     const auto waves_of = [&](int rows, int cols) {
-      const std::int64_t tiles =
-          ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
-      return ceil_div<std::int64_t>(tiles, device.multiprocessors);
+      return ceil_div<std::int64_t>(tiles(p, rows, cols), device.multiprocessors);
     };
     const auto clocks_per_k_tile = [](int rows, int cols) {
       return std::max(rows * cols / 32, (rows + cols) * 128 / 64);
@@ -178,11 +179,13 @@ struct tuned {
                 sizeof(typename Problem::output) == 4 ? 3500 : 1500);
     // 15 stores its last tile only when nothing is left to multiply.
     constexpr int last_store = 500;
-    offer(method::pingpong_128x192, waves_of(128, 192) * k_tiles * 768 + last_store);
+    offer(method::pingpong_128x192,
+          waves_of(128, 192) * k_tiles * clocks_per_k_tile(128, 192) + last_store);
     // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
     // that most: it takes 3% longer within two waves, and up to twice as long after many.
     if (const std::int64_t waves = waves_of(128, 128); waves <= 2)
-      offer(method::pingpong_128x128, waves * k_tiles * 512 * 103 / 100 + last_store);
+      offer(method::pingpong_128x128,
+            waves * k_tiles * clocks_per_k_tile(128, 128) * 103 / 100 + last_store);
     offer_tiles(method::tile_64x128, 64, 128, 1000);
     offer_tiles(method::tile_64x64, 64, 64, 1000);
     if (split_k::supports(p)) {

@@ -109,7 +109,6 @@ class staged_store {
  private:
   static constexpr int chunk_cols = 128 / int(sizeof(output)), chunk_bytes = 64 * 128;
   static constexpr bool engine_takes = (sizeof(output) == 2 || sizeof(output) == 4) &&
-                                       N >= chunk_cols &&
                                        std::is_same_v<decltype(Problem::epilogue), no_epilogue>;
   static constexpr int chunks = std::min(Room * 1024 / chunk_bytes, N / chunk_cols);
 
