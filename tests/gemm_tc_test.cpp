@@ -96,7 +96,7 @@ void expect_right(const method<In, Out>& how, const std::vector<tc_case>& cases,
 std::vector<tc_case> tile_edges() {
   std::vector<tc_case> cases;
   const std::vector<int> tiles = sanitized ? std::vector{64}
-                                 : on_gpu  ? std::vector{16, 32, 64, 128, 192, 256}
+                                 : on_gpu  ? std::vector{16, 32, 64, 128, 160, 176, 192, 256}
                                            : std::vector{16, 64, 128};
   for (const int tile : tiles) {
     for (const int off : {-1, 1}) {
@@ -178,6 +178,27 @@ std::vector<tc_case> layouts() {
       }
     }
   }
+  return cases;
+}
+
+/// Products that the front door copies into aligned rows first: enough work, and enough uses of
+/// each element.
+std::vector<tc_case> rows_off_16_bytes() {
+  std::vector<tc_case> cases = {{.m = 130, .n = 96, .k = 2731, .beta = 1, .align = 1}};
+  if (sanitized) return cases;
+  for (const auto trans_a : {no, yes}) {
+    for (const auto trans_b : {no, yes})
+      cases.push_back({.m = 101,
+                       .n = 150,
+                       .k = 2301,
+                       .trans_a = trans_a,
+                       .trans_b = trans_b,
+                       .align = 1,
+                       .gap = 3});
+  }
+  cases.push_back({.m = 128, .n = 160, .k = 2048, .offset = 1});
+  for (const auto layout : {batching::gapped, batching::shared_b})
+    cases.push_back({.m = 99, .n = 97, .k = 1203, .align = 1, .batch = 3, .layout = layout});
   return cases;
 }
 
@@ -560,6 +581,8 @@ void add_tests(const std::string& type, const method<In, Out>& how) {
   add("batches", [how] { both_kinds(how, weights_transposed(batches())); });
   add("random", [how] { both_kinds(how, random_cases(how, on_gpu ? 200 : sanitized ? 10 : 25)); });
   add("ill_scaled", [how] { ill_scaled(how); });
+  if (how.name == "16_tuned" || how.name == "front_door")
+    add("rows_off_16_bytes", [how] { both_kinds(how, rows_off_16_bytes()); });
   add("deterministic", [how] { deterministic(how); });
   add("streams_and_capture", [how] { streams_and_capture(how); });
   if constexpr (!std::is_integral_v<In>) add("special_values", [how] { special_values(how); });

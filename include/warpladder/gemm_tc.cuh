@@ -31,9 +31,10 @@ std::size_t workspace_bytes(const Problem& p) {
 ///   p.trans_b = transpose::yes;  // weights are stored n x k
 ///   const cudaError_t status = run(p, stream);
 ///
-/// Every layout and alignment that problem.hpp allows is right; fast is what begins its rows on
-/// multiples of 16 bytes. On Hopper tf32, 8-bit floats and int8 also want k contiguous in both
-/// operands: trans_a no, trans_b yes.
+/// Every layout and alignment that problem.hpp allows is right; fastest is what begins its rows on
+/// multiples of 16 bytes: with workspace_bytes(p) of scratch other operands are copied into such
+/// rows first, without it they are multiplied at a tenth of the speed. On Hopper tf32, 8-bit floats
+/// and int8 also want k contiguous in both operands: trans_a no, trans_b yes.
 ///
 /// `scratch` is device memory aligned to 256 bytes that the product may overwrite until it is done.
 /// Never allocates, never synchronises, never touches another stream; legal under stream capture.
@@ -56,7 +57,7 @@ cudaError_t run(const Problem& p, cudaStream_t stream, workspace_view scratch = 
 
 /// The method that run() would use for this problem on the current device, for people to read.
 template <class Problem>
-std::string describe_choice(const Problem& p, workspace_view = {}) {
+std::string describe_choice(const Problem& p, workspace_view scratch = {}) {
   if (const auto reason = explain_invalid(p); !reason.empty())
     return "none: " + std::string(reason);
   if (p.is_empty()) return "none: nothing to compute";
@@ -65,7 +66,9 @@ std::string describe_choice(const Problem& p, workspace_view = {}) {
   if (device.compute_capability < warp_mma<typename Problem::input>::min_compute_capability)
     return "none: this device has no tensor cores for the type";
   if (const support can = tuned::supports(p); !can) return "none: " + std::string(can.why_not);
-  return std::string(tuned::name_of(tuned::choose(p, device)));
+  const auto copies = tuned::realign(p, scratch);
+  return (copies.bytes > 0 ? "copies into aligned rows, " : "") +
+         std::string(tuned::name_of(tuned::choose(copies.applied_to(p), device)));
 }
 
 }  // namespace warpladder::gemm_tc

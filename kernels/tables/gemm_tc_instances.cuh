@@ -25,10 +25,12 @@ std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc() {
 
 template <class In, class Out>
 std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc_tuned_tiles() {
+  using namespace warpladder::gemm_tc;
   using problem = gemm_tc::problem<In, Out>;
-  static constexpr rung_entry<problem> table[] = {make_entry<problem, gemm_tc::tile_64x64>(),
-                                                  make_entry<problem, gemm_tc::tile_64x128>(),
-                                                  make_entry<problem, gemm_tc::pingpong_128x192>()};
+  static constexpr rung_entry<problem> table[] = {
+      make_entry<problem, tile_64x64>(),       make_entry<problem, tile_64x128>(),
+      make_entry<problem, tile_192x192>(),     make_entry<problem, pingpong_128x160>(),
+      make_entry<problem, pingpong_128x176>(), make_entry<problem, pingpong_128x192>()};
   return table;
 }
 

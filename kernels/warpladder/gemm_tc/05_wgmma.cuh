@@ -54,8 +54,8 @@ __global__ void __launch_bounds__(128)
     if (threadIdx.x == 0) {
       const int k = tile * tile_a::depth;
       landed.arrive_and_expect(tile_a::bytes + tile_b::bytes);
-      tile_a::request(shared_a, map_a, first_row, k, p.stride_a == 0 ? 0 : batch, landed);
-      tile_b::request(shared_b, map_b, first_col, k, p.stride_b == 0 ? 0 : batch, landed);
+      tile_a::request(shared_a, map_a, first_row, p.m, k, p.stride_a == 0 ? 0 : batch, landed);
+      tile_b::request(shared_b, map_b, first_col, p.n, k, p.stride_b == 0 ? 0 : batch, landed);
     }
     landed.wait(tile % 2);
     products.begin();

@@ -54,8 +54,9 @@ __global__ void __launch_bounds__(256, 1)
     transaction_barrier& barrier = landed[tile % stages];
     const int k = tile * tile_a::depth;
     barrier.arrive_and_expect(stage_bytes);
-    tile_a::request(to, map_a, first_row, k, p.stride_a == 0 ? 0 : batch, barrier);
-    tile_b::request(to + tile_a::bytes, map_b, first_col, k, p.stride_b == 0 ? 0 : batch, barrier);
+    tile_a::request(to, map_a, first_row, p.m, k, p.stride_a == 0 ? 0 : batch, barrier);
+    tile_b::request(to + tile_a::bytes, map_b, first_col, p.n, k, p.stride_b == 0 ? 0 : batch,
+                    barrier);
   };
 
   if (threadIdx.x == 0) {

@@ -62,8 +62,8 @@ __global__ void __launch_bounds__(384, 1)
       const int k = tile * tile_a::depth;
       empty[at.stage].wait(at.parity ^ 1);
       landed.arrive_and_expect(stage_bytes);
-      tile_a::request(stage, map_a, first_row, k, p.stride_a == 0 ? 0 : batch, landed);
-      tile_b::request(stage + tile_a::bytes, map_b, first_col, k, p.stride_b == 0 ? 0 : batch,
+      tile_a::request(stage, map_a, first_row, p.m, k, p.stride_a == 0 ? 0 : batch, landed);
+      tile_b::request(stage + tile_a::bytes, map_b, first_col, p.n, k, p.stride_b == 0 ? 0 : batch,
                       landed);
       at.advance();
     }

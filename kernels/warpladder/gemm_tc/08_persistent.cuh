@@ -39,8 +39,9 @@ struct persistent_tuning {
   static constexpr int block_m = 64 * consumers, block_n = BlockN;
   static constexpr int threads = (consumers + 1) * 128;
   static constexpr int stage_bytes = (block_m + block_n) * 128;
-  static constexpr int staging_kib = std::min(BlockN / 4, 32);  ///< of a consumer
+  static constexpr int staging_kib = consumers < 3 ? std::min(BlockN / 4, 32) : 10;  ///< of one
   static constexpr bool moves_registers = BlockN > 128;  ///< else 168 are enough for a consumer
+  static constexpr int consumer_registers = consumers < 3 ? 240 : 160;
 };
 
 /// 128 x 256, and as many buffers as leave room for the rows that wait to be stored.
@@ -96,13 +97,13 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         const int k = k_tile * tile_a::depth;
         empty[at.stage].wait(at.parity ^ 1);
         landed.arrive_and_expect(tuning::stage_bytes);
-        tile_a::request(stage, map_a, to.row, k, batch_a, landed);
-        tile_b::request(stage + tile_a::bytes, map_b, to.col, k, batch_b, landed);
+        tile_a::request(stage, map_a, to.row, p.m, k, batch_a, landed);
+        tile_b::request(stage + tile_a::bytes, map_b, to.col, p.n, k, batch_b, landed);
         at.advance();
       }
     }
   } else {
-    if constexpr (tuning::moves_registers) grow_registers<240>();
+    if constexpr (tuning::moves_registers) grow_registers<tuning::consumer_registers>();
     const auto release = [&](int stage) {
       __syncwarp();
       if (threadIdx.x % 32 == 0) empty[stage].arrive();

@@ -71,9 +71,9 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         const int k = k_tile * tile_a::depth;
         empty[at.stage].wait(at.parity ^ 1);
         landed.arrive_and_expect(tuning::stage_bytes);
-        tile_a::request(stage, map_a, to.row + rank * tuning::block_m, k, batch_a, landed);
+        tile_a::request(stage, map_a, to.row + rank * tuning::block_m, p.m, k, batch_a, landed);
         tile_b::template request_for_cluster<multicast_blocks>(stage + tile_a::bytes, map_b, to.col,
-                                                               k, batch_b, landed, rank);
+                                                               p.n, k, batch_b, landed, rank);
         at.advance();
       }
     }
@@ -158,7 +158,7 @@ struct multicast {
       status = detail::make_walk(walk, p, tile_a::depth);
       tensor_map map_a = {}, map_b = {}, map_c = {};
       if (status == cudaSuccess)
-        status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p, multicast_blocks);
+        status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       const bool by_engine = staging::can_engine(p);
       if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
       if (status != cudaSuccess) return status;

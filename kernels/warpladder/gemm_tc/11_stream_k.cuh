@@ -156,8 +156,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         transaction_barrier& landed = full[at.stage];
         empty[at.stage].wait(at.parity ^ 1);
         landed.arrive_and_expect(tuning::stage_bytes);
-        tile_a::request(stage, map_a, to.row, k, batch_a, landed);
-        tile_b::request(stage + tile_a::bytes, map_b, to.col, k, batch_b, landed);
+        tile_a::request(stage, map_a, to.row, p.m, k, batch_a, landed);
+        tile_b::request(stage + tile_a::bytes, map_b, to.col, p.n, k, batch_b, landed);
         at.advance();
       }
     }

@@ -92,9 +92,9 @@ __global__ void __launch_bounds__(Tuning::threads)
       transaction_barrier& landed = full[at.stage];
       empty[at.stage].wait(at.parity ^ 1);
       landed.arrive_and_expect(stage_bytes);
-      tile_x::request(stage, map_x, first_x, tile * tile_x::depth, matrix_x, landed);
-      tile_y::request(stage + tile_x::bytes, map_y, first_y, tile * tile_x::depth, matrix_y,
-                      landed);
+      tile_x::request(stage, map_x, first_x, extent_x, tile * tile_x::depth, matrix_x, landed);
+      tile_y::request(stage + tile_x::bytes, map_y, first_y, extent_y, tile * tile_x::depth,
+                      matrix_y, landed);
       at.advance();
     }
   } else if (thread < tuning::multipliers) {

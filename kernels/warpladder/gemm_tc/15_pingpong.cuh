@@ -60,8 +60,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
         const int k = k_tile * tile_a::depth;
         empty[at.stage].wait(at.parity ^ 1);
         landed.arrive_and_expect(tuning::stage_bytes);
-        tile_a::request(stage, map_a, to.row, k, batch_a, landed);
-        tile_b::request(stage + tile_a::bytes, map_b, to.col, k, batch_b, landed);
+        tile_a::request(stage, map_a, to.row, p.m, k, batch_a, landed);
+        tile_b::request(stage + tile_a::bytes, map_b, to.col, p.n, k, batch_b, landed);
         at.advance();
       }
     }
@@ -120,35 +120,41 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   }
 }
 
-/// Launches the kernel with a tuning and an order of the tiles.
+/// Launches the kernel with a tuning and an order of the tiles. A width that is no multiple of 64
+/// needs B with k contiguous.
 template <class Tuning, class Order, class Problem>
 cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
   if (p.is_empty()) return cudaSuccess;
-  return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
-    using input = typename Problem::input;
-    using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
-    using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
-    using staging = detail::staged_store<Tuning::block_n, Problem, 10>;
-    device_facts device;
-    cudaError_t status = query_device(device);
-    if (status != cudaSuccess) return status;
+  return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() -> cudaError_t {
+    if constexpr (MajorB == operand_major::outer && Tuning::block_n % 64 != 0) {
+      return cudaErrorNotSupported;
+    } else {
+      using input = typename Problem::input;
+      using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
+      using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
+      using staging = detail::staged_store<Tuning::block_n, Problem, 10>;
+      device_facts device;
+      cudaError_t status = query_device(device);
+      if (status != cudaSuccess) return status;
 
-    persistent_walk<Tuning, Order> walk;
-    status = detail::make_walk(walk, p, tile_a::depth);
-    tensor_map map_a = {}, map_b = {}, map_c = {};
-    if (status == cudaSuccess) status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
-    const bool by_engine = staging::can_engine(p);
-    if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
-    if (status != cudaSuccess) return status;
-    return warpladder::launch_kernel(
-        pingpong_kernel<Tuning, Order, MajorA, MajorB, Problem>,
-        {.grid = dim3(unsigned(std::min(walk.tiles, device.multiprocessors))),
-         .block = dim3(Tuning::threads),
-         .shared_bytes =
-             Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
-         .stream = stream,
-         .overlaps_kernel_before = true},
-        p, walk, by_engine, map_a, map_b, map_c);
+      persistent_walk<Tuning, Order> walk;
+      status = detail::make_walk(walk, p, tile_a::depth);
+      tensor_map map_a = {}, map_b = {}, map_c = {};
+      if (status == cudaSuccess)
+        status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+      const bool by_engine = staging::can_engine(p);
+      if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
+      if (status != cudaSuccess) return status;
+      return warpladder::launch_kernel(
+          pingpong_kernel<Tuning, Order, MajorA, MajorB, Problem>,
+          {.grid = dim3(unsigned(std::min(walk.tiles, device.multiprocessors))),
+           .block = dim3(Tuning::threads),
+           .shared_bytes =
+               Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
+           .stream = stream,
+           .overlaps_kernel_before = true},
+          p, walk, by_engine, map_a, map_b, map_c);
+    }
   });
 }
 

@@ -4,9 +4,10 @@
 //
 //   few rows or columns         13, which reads the other operand once
 //   little work                 14
-//   everything else             10 or 15 with one of five tiles, or 12: whatever takes least clocks
-//   what the copy engine or     04; what is not aligned to 16 bytes either: 02
-//   wgmma do not take
+//   everything else             9, 10 or 15 with one of eight tiles, or 12: what takes least clocks
+//   no wgmma for it             04
+//   rows that do not begin on   with scratch for it a copy in rows that do, and then as above;
+//   multiples of 16 bytes       else 02
 //
 // Idea: count clocks. Per 128 bytes of k, a tile of R x C is R * C / 32 clocks of products and
 // (R + C) * 128 bytes that a multiprocessor takes from L2 at 64 per clock: tiles of 64 x 64 are
@@ -24,14 +25,17 @@
 #include <warpladder/core/device.hpp>
 #include <warpladder/core/math.hpp>
 #include <warpladder/core/rung.hpp>
+#include <warpladder/core/workspace.hpp>
 #include <warpladder/gemm_tc/02_mma_sync.cuh>
 #include <warpladder/gemm_tc/04_cp_async.cuh>
+#include <warpladder/gemm_tc/09_multicast.cuh>
 #include <warpladder/gemm_tc/10_tile_order.cuh>
 #include <warpladder/gemm_tc/12_split_k.cuh>
 #include <warpladder/gemm_tc/13_skinny.cuh>
 #include <warpladder/gemm_tc/14_small.cuh>
 #include <warpladder/gemm_tc/15_pingpong.cuh>
 #include <warpladder/gemm_tc/detail/other_tiles.cuh>
+#include <warpladder/gemm_tc/detail/realigned.cuh>
 
 namespace warpladder::gemm_tc {
 
@@ -50,7 +54,11 @@ struct tuned {
     tile_64x64,
     tile_64x128,
     tile_128x256,
+    tile_192x192,
+    multicast,
     pingpong_128x128,
+    pingpong_128x160,
+    pingpong_128x176,
     pingpong_128x192
   };
 
@@ -72,8 +80,16 @@ struct tuned {
         return "10_tile_order, 64 x 128";
       case method::tile_128x256:
         return "10_tile_order, 128 x 256";
+      case method::tile_192x192:
+        return "10_tile_order, 192 x 192";
+      case method::multicast:
+        return "09_multicast";
       case method::pingpong_128x128:
         return "15_pingpong, 128 x 128";
+      case method::pingpong_128x160:
+        return "15_pingpong, 128 x 160";
+      case method::pingpong_128x176:
+        return "15_pingpong, 128 x 176";
       case method::pingpong_128x192:
         return "15_pingpong, 128 x 192";
     }
@@ -86,22 +102,30 @@ struct tuned {
   }
 
   template <class Problem>
-  static std::size_t workspace_bytes(const Problem&) {
-    return 0;
+  static std::size_t workspace_bytes(const Problem& p) {
+    return pays_to_realign(p) ? realignment<Problem>(p, nullptr).bytes : 0;
+  }
+
+  /// What is copied into aligned rows before the method is chosen.
+  template <class Problem>
+  using realignment = detail::realignment<typename Problem::input>;
+  template <class Problem>
+  static realignment<Problem> realign(const Problem& p, workspace_view scratch) {
+    const std::size_t bytes = workspace_bytes(p);
+    return bytes == 0 || lacks(scratch, bytes) ? realignment<Problem>()
+                                               : realignment<Problem>(p, scratch.data);
   }
 
   /// The method for a problem on a device.
   template <class Problem>
   static method choose(const Problem& p, const device_facts& device) {
-    constexpr std::int64_t little_work = 1 << 25, short_k_bytes = 2048;
+    constexpr std::int64_t short_k_bytes = 2048;
     constexpr int input_bytes = sizeof(typename Problem::input);
     const bool has_warpgroups =
         device.compute_capability == 90 && bool(detail::supports_warpgroups(p));
     if (std::min(p.m, p.n) <= 16 && skinny::supports(p))
       return has_warpgroups && prefers_cut(p, device) ? method::split_k : method::skinny;
-    // m, n and k are below 2^31: as double, for the product of four may be beyond int64.
-    const double work = double(p.m) * double(p.n) * double(p.batch) * double(p.depth());
-    if (work * std::min(input_bytes, 2) < little_work && small::supports(p)) return method::small;
+    if (is_little_work(p) && small::supports(p)) return method::small;
     if (has_warpgroups) return fewest_clocks(p, device);
     if (2 * tiles(p, 128, 128) <= device.multiprocessors &&
         p.depth() * input_bytes <= short_k_bytes && small::supports(p))
@@ -110,10 +134,15 @@ struct tuned {
   }
 
   template <class Problem>
-  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view scratch) {
-    if (p.is_empty()) return cudaSuccess;
+  static cudaError_t launch(const Problem& as_given, cudaStream_t stream, workspace_view scratch) {
+    if (as_given.is_empty()) return cudaSuccess;
     device_facts device;
     if (const cudaError_t status = query_device(device); status != cudaSuccess) return status;
+    const auto copies = realign(as_given, scratch);
+    if (copies.bytes > 0) {
+      if (const cudaError_t status = copies.launch(stream); status != cudaSuccess) return status;
+    }
+    const Problem p = copies.applied_to(as_given);
     switch (choose(p, device)) {
       case method::mma_sync:
         return mma_sync::launch(p, stream, scratch);
@@ -131,8 +160,16 @@ struct tuned {
         return tile_64x128::launch(p, stream, scratch);
       case method::tile_128x256:
         return tile_order::launch(p, stream, scratch);
+      case method::tile_192x192:
+        return tile_192x192::launch(p, stream, scratch);
+      case method::multicast:
+        return multicast::launch(p, stream, scratch);
       case method::pingpong_128x128:
         return pingpong::launch(p, stream, scratch);
+      case method::pingpong_128x160:
+        return pingpong_128x160::launch(p, stream, scratch);
+      case method::pingpong_128x176:
+        return pingpong_128x176::launch(p, stream, scratch);
       case method::pingpong_128x192:
         return pingpong_128x192::launch(p, stream, scratch);
     }
@@ -140,6 +177,26 @@ struct tuned {
   }
 
  private:
+  template <class Problem>
+  static bool is_little_work(const Problem& p) {
+    // m, n and k are below 2^31: as double, for the product of four may be beyond int64.
+    return double(p.m) * double(p.n) * double(p.batch) * double(p.depth()) *
+               std::min<int>(sizeof(typename Problem::input), 2) <
+           1 << 25;
+  }
+
+  /// A copied element of 16 bits takes 1.6 ps, and is used n (or m) times, each 0.028 ps longer by
+  /// 02: from 60 on the copy pays.
+  template <class Problem>
+  static bool pays_to_realign(const Problem& p) {
+    return std::min(p.m, p.n) >= 96 && !is_little_work(p);
+  }
+
+  template <class T>
+  static int lines_per_row(const T* base, std::int64_t ld) {
+    return reinterpret_cast<std::uintptr_t>(base) % 128 == 0 && ld * sizeof(T) % 128 == 0 ? 1 : 2;
+  }
+
   template <class Problem>
   static std::int64_t tiles(const Problem& p, int rows, int cols) {
     return ceil_div<std::int64_t>(p.m, rows) * ceil_div<std::int64_t>(p.n, cols) * p.batch;
@@ -164,8 +221,10 @@ struct tuned {
     const auto waves_of = [&](int rows, int cols) {
       return ceil_div<std::int64_t>(tiles(p, rows, cols), device.multiprocessors);
     };
-    const auto clocks_per_k_tile = [](int rows, int cols) {
-      return std::max(rows * cols / 32, (rows + cols) * 128 / 64);
+    // The copy engine reads lines of 128 bytes. Where rows begin elsewhere it needs two for each.
+    const int lines_a = lines_per_row(p.a, p.lda), lines_b = lines_per_row(p.b, p.ldb);
+    const auto clocks_per_k_tile = [&](int rows, int cols, int blocks_per_b = 1) {
+      return std::max(rows * cols / 32, (rows * lines_a + cols * lines_b / blocks_per_b) * 2);
     };
     method best = method::tile_128x256;
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
@@ -175,17 +234,27 @@ struct tuned {
     const auto offer_tiles = [&](method which, int rows, int cols, int border) {
       offer(which, waves_of(rows, cols) * (k_tiles * clocks_per_k_tile(rows, cols) + border));
     };
-    offer_tiles(method::tile_128x256, 128, 256,
-                sizeof(typename Problem::output) == 4 ? 3500 : 1500);
+    constexpr int border = sizeof(typename Problem::output) == 4 ? 3500 : 1500;
+    offer_tiles(method::tile_128x256, 128, 256, border);
+    offer_tiles(method::tile_192x192, 192, 192, border);
+    if (lines_a + lines_b > 2)  // two blocks share what they read of B
+      offer(method::multicast,
+            ceil_div<std::int64_t>(tiles(p, 256, 256), device.multiprocessors / 2) *
+                (k_tiles * clocks_per_k_tile(128, 256, 2) + border));
     // 15 stores its last tile only when nothing is left to multiply.
     constexpr int last_store = 500;
-    offer(method::pingpong_128x192,
-          waves_of(128, 192) * k_tiles * clocks_per_k_tile(128, 192) + last_store);
+    const auto offer_turns = [&](method which, int cols, int percent) {
+      offer(which, waves_of(128, cols) * k_tiles * clocks_per_k_tile(128, cols) * percent / 100 +
+                       last_store);
+    };
+    offer_turns(method::pingpong_128x192, 192, 100);
+    if (p.trans_b == transpose::yes) {
+      offer_turns(method::pingpong_128x176, 176, 100);
+      offer_turns(method::pingpong_128x160, 160, 102);
+    }
     // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
     // that most: it takes 3% longer within two waves, and up to twice as long after many.
-    if (const std::int64_t waves = waves_of(128, 128); waves <= 2)
-      offer(method::pingpong_128x128,
-            waves * k_tiles * clocks_per_k_tile(128, 128) * 103 / 100 + last_store);
+    if (waves_of(128, 128) <= 2) offer_turns(method::pingpong_128x128, 128, 103);
     offer_tiles(method::tile_64x128, 64, 128, 1000);
     offer_tiles(method::tile_64x64, 64, 64, 1000);
     if (split_k::supports(p)) {

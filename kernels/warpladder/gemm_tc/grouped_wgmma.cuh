@@ -99,9 +99,10 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
           landed.arrive_and_expect(ceil_div(rows, 64) * tile_a::bytes + tile_b::bytes);
 #pragma unroll
           for (int row = 0; row < tuning::block_m; row += 64) {
-            if (row < rows) tile_a::request(stage + row * 128, map_a, to.row + row, k, 0, landed);
+            if (row < rows)
+              tile_a::request(stage + row * 128, map_a, to.row + row, p.rows, k, 0, landed);
           }
-          tile_b::request(stage + bytes_a, map_b, to.col, k, matrix, landed);
+          tile_b::request(stage + bytes_a, map_b, to.col, p.n, k, matrix, landed);
           at.advance();
         }
         if (!is_tile || k_tiles == 0) {  // a place and no operands

@@ -56,6 +56,6 @@ using short_ladder = rung_list<
 #ifndef WARPLADDER_HOST_EXECUTOR
     cublaslt,
 #endif
-    mma_sync, cp_async, tile_order, stream_k, split_k, skinny, small, pingpong, tuned>;
+    mma_sync, cp_async, multicast, tile_order, stream_k, split_k, skinny, small, pingpong, tuned>;
 
 }  // namespace warpladder::gemm_tc

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <type_traits>
 #include <warpladder/core/bulk_copy.cuh>
+#include <warpladder/core/math.hpp>
 #include <warpladder/core/tensor_copy.cuh>
 #include <warpladder/core/warp_mma.cuh>
 #include <warpladder/core/warpgroup_mma.cuh>
@@ -110,24 +112,29 @@ class staged_store {
   static constexpr int chunk_cols = 128 / int(sizeof(output)), chunk_bytes = 64 * 128;
   static constexpr bool engine_takes = (sizeof(output) == 2 || sizeof(output) == 4) &&
                                        std::is_same_v<decltype(Problem::epilogue), no_epilogue>;
-  static constexpr int chunks = std::min(Room * 1024 / chunk_bytes, N / chunk_cols);
+  static constexpr int chunks = std::min(Room * 1024 / chunk_bytes, ceil_div(N, chunk_cols));
+
+  /// The first column of a chunk. The last one reaches back if N does not end with it, and brings
+  /// some columns twice.
+  static __device__ __forceinline__ int chunk_at(int pass, int chunk) {
+    return min(pass + chunk * chunk_cols, N - chunk_cols);
+  }
 
   __device__ __forceinline__ void store_by_engine(const scalar (&sum)[N / 2], int first_row,
                                                   int first_col, int batch) {
-    static_assert(N % (chunks * chunk_cols) == 0);
     const int thread = int(threadIdx.x % 128);
 #pragma unroll
     for (int pass = 0; pass < N; pass += chunks * chunk_cols) {
       if (pass > 0) wait_until_free();
 #pragma unroll
       for (int chunk = 0; chunk < chunks; ++chunk)
-        write_chunk(shared_ + chunk * chunk_bytes, thread, &sum[(pass + chunk * chunk_cols) / 2]);
+        write_chunk(shared_ + chunk * chunk_bytes, thread, &sum[chunk_at(pass, chunk) / 2]);
       fence_for_engines();
       numbered_barrier(barrier_, 128);
       if (thread == 0) {
 #pragma unroll
         for (int chunk = 0; chunk < chunks; ++chunk)
-          tensor_store(engine_, *map_, first_row, first_col + pass + chunk * chunk_cols,
+          tensor_store(engine_, *map_, first_row, first_col + chunk_at(pass, chunk),
                        shared_ + chunk * chunk_bytes, batch);
         engine_.commit();
       }
@@ -138,8 +145,9 @@ class staged_store {
                                                    std::int64_t first_row, std::int64_t first_col,
                                                    std::int64_t batch) {
     constexpr int room = Room * 1024 / 4 / int(sizeof(scalar));  // of a warp
-    constexpr int cols = 16 * sums_stride(64) <= room ? 64 : 32, stride = sums_stride(cols);
-    static_assert(16 * stride <= room && N % cols == 0);
+    constexpr int cols = std::gcd(N, 16 * sums_stride(64) <= room ? 64 : 32);
+    constexpr int stride = sums_stride(cols);
+    static_assert(16 * stride <= room);
     struct alignas(8) pair {
       scalar x, y;
     };
