@@ -112,6 +112,8 @@ class staged_store {
   static constexpr int chunk_cols = 128 / int(sizeof(output)), chunk_bytes = 64 * 128;
   static constexpr bool engine_takes = (sizeof(output) == 2 || sizeof(output) == 4) &&
                                        std::is_same_v<decltype(Problem::epilogue), no_epilogue>;
+  static constexpr int room = Room * 1024 / 4 / int(sizeof(scalar));  // sums of a warp
+  static constexpr int thread_cols = std::gcd(N, 16 * sums_stride(64) <= room ? 64 : 32);
   static constexpr int chunks = std::min(Room * 1024 / chunk_bytes, ceil_div(N, chunk_cols));
 
   /// The first column of a chunk. The last one reaches back if N does not end with it, and brings
@@ -144,9 +146,7 @@ class staged_store {
   __device__ __forceinline__ void store_by_threads(const Problem& p, const scalar (&sum)[N / 2],
                                                    std::int64_t first_row, std::int64_t first_col,
                                                    std::int64_t batch) {
-    constexpr int room = Room * 1024 / 4 / int(sizeof(scalar));  // of a warp
-    constexpr int cols = std::gcd(N, 16 * sums_stride(64) <= room ? 64 : 32);
-    constexpr int stride = sums_stride(cols);
+    constexpr int cols = thread_cols, stride = sums_stride(cols);
     static_assert(16 * stride <= room);
     struct alignas(8) pair {
       scalar x, y;
