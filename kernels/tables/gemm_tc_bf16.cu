@@ -6,8 +6,5 @@
 namespace warpladder::tables {
 
 WARPLADDER_INSTANTIATE(__nv_bfloat16, __nv_bfloat16)
-#ifndef SIMT_TRACED  // explain and check run the pair above alone
-WARPLADDER_INSTANTIATE(__nv_bfloat16, float)
-#endif
 
 }  // namespace warpladder::tables

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ladder of tensor core GEMMs for e4m3: once per backend.
+// The ladder of tensor core GEMMs for e4m3 -> bf16: once per backend.
 #include "gemm_tc_instances.cuh"
 
 namespace warpladder::tables {
 
 #ifndef SIMT_TRACED
 WARPLADDER_INSTANTIATE(__nv_fp8_e4m3, __nv_bfloat16)
-WARPLADDER_INSTANTIATE(__nv_fp8_e4m3, float)
 #endif
 
 }  // namespace warpladder::tables

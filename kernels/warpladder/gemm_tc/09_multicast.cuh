@@ -10,7 +10,8 @@
 // whole device, and take 40% of the speed; only reads end here, so relaxed is enough.) Prediction:
 // a third less from L2, and whatever 08 loses by waiting for it. What came: nothing. The bytes that
 // L2 delivers are the same in 08, because the H100 already joins requests of neighbouring
-// multiprocessors for one line. The rungs above go on from 08.
+// multiprocessors for one line. The rungs above go on from 08. What is saved are requests: where
+// rows straddle lines of 128 bytes and need two each, 08 and 10 wait for them, and this does not.
 #pragma once
 
 #include <cooperative_groups.h>

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The ladder of tensor core GEMMs for e4m3 -> float: once per backend.
+#include "gemm_tc_instances.cuh"
+
+namespace warpladder::tables {
+
+#ifndef SIMT_TRACED
+WARPLADDER_INSTANTIATE(__nv_fp8_e4m3, float)
+#endif
+
+}  // namespace warpladder::tables
