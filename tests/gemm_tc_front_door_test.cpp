@@ -164,7 +164,7 @@ void names_its_choice() {
   WARPLADDER_TRY(query_device(facts));
   for (const std::int64_t size : {1, 16, 100, 1000, 8192}) {
     for (const std::int64_t batch : {1, 20, 70'000}) {  // more than a grid is deep
-      // Addresses far apart that nobody dereferences: a choice reads no matrix.
+      // Addresses far apart that nobody dereferences: a choice touches no memory.
       const auto address = [](std::uintptr_t nth) { return reinterpret_cast<T*>(nth << 45); };
       const gemm_tc::problem<T, T> p{.m = size,
                                      .n = size,
@@ -181,11 +181,12 @@ void names_its_choice() {
                                      .stride_c = size * size};
       ASSERT_EQ(gemm_tc::explain_invalid(p), "");
       const std::size_t bytes = tables::gemm_tc_workspace_bytes(p);
-      device_buffer<unsigned char> scratch(bytes);
-      for (const workspace_view lent : {workspace_view{}, workspace_view{scratch.data(), bytes}}) {
+      for (const workspace_view lent : {workspace_view{}, workspace_view{address(4), bytes}}) {
         const std::string choice = tables::gemm_tc_choice(p, lent);
         EXPECT_EQ(choice.starts_with("none"), facts.compute_capability < 80) << choice;
         EXPECT_EQ(choice, tables::gemm_tc_choice(p, lent));
+        if (facts.compute_capability >= 80)
+          EXPECT_EQ(choice.starts_with("copies into aligned rows"), lent.bytes > 0) << choice;
       }
     }
   }
@@ -198,11 +199,14 @@ void any_workspace_will_do() {
   WARPLADDER_TRY(query_device(facts));
   if (facts.compute_capability < 80) GTEST_SKIP() << "needs compute capability 80";
   const stream on;
-  for (const tc_case& size : {tc_case{.m = 8, .n = 16, .k = 2000, .trans_b = transpose::yes},
-                              {.m = 64, .n = 64, .k = 64, .trans_b = transpose::yes},
-                              {.m = 130, .n = 20, .k = 40}}) {
+  std::vector<tc_case> sizes = {{.m = 8, .n = 16, .k = 2000, .trans_b = transpose::yes},
+                                {.m = 64, .n = 64, .k = 64, .trans_b = transpose::yes},
+                                {.m = 130, .n = 20, .k = 40}};
+  if (!sanitized) sizes.push_back({.m = 99, .n = 97, .k = 2001, .align = 1});  // asks for some
+  for (const tc_case& size : sizes) {
     tc_operands<T, T> operands(size, tc_values::integers);
     const std::size_t bytes = tables::gemm_tc_workspace_bytes(operands.get());
+    EXPECT_EQ(bytes > 0, size.align == 1);
     for (const std::size_t lent : {std::size_t{0}, bytes / 2, bytes - (bytes > 0), bytes + 1}) {
       SCOPED_TRACE(::testing::PrintToString(size) + " with " + std::to_string(lent) + " of " +
                    std::to_string(bytes) + " bytes");
