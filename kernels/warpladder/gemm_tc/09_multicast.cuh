@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
                      const __grid_constant__ tensor_map map_a,
                      const __grid_constant__ tensor_map map_b,
                      const __grid_constant__ tensor_map map_c) {
-#if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
+#if defined(WARPLADDER_HOST_EXECUTOR) || WARPLADDER_WARPGROUP_MMA
   using tuning = Tuning;
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
