@@ -185,8 +185,9 @@ void names_its_choice() {
         const std::string choice = tables::gemm_tc_choice(p, lent);
         EXPECT_EQ(choice.starts_with("none"), facts.compute_capability < 80) << choice;
         EXPECT_EQ(choice, tables::gemm_tc_choice(p, lent));
-        if (facts.compute_capability >= 80)
+        if (facts.compute_capability >= 80) {
           EXPECT_EQ(choice.starts_with("copies into aligned rows"), lent.bytes > 0) << choice;
+        }
       }
     }
   }
