@@ -20,6 +20,17 @@
 
 namespace warpladder::gemm_tc {
 
+/// A tile of 128 x BlockN for each of two warpgroups that take turns.
+template <int BlockN>
+struct pingpong_tuning : persistent_tuning<BlockN, BlockN == 128 ? 6 : 5> {
+  template <class Problem>
+  using staging = detail::staged_store<BlockN, Problem, 10>;
+
+  static constexpr bool takes(operand_major /*a*/, operand_major b) {
+    return b == operand_major::k || BlockN % 64 == 0;
+  }
+};
+
 template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
     pingpong_kernel(Problem p, persistent_walk<Tuning, Order> walk, bool by_engine,
@@ -30,7 +41,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
-  using staging = detail::staged_store<tuning::block_n, Problem, 10>;
+  using staging = typename tuning::template staging<Problem>;
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages], turn[2];
   auto* const ring = dynamic_shared<unsigned char>();
@@ -120,19 +131,18 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   }
 }
 
-/// Launches the kernel with a tuning and an order of the tiles. A width that is no multiple of 64
-/// needs B with k contiguous.
+/// Launches the kernel with a tuning and an order of the tiles.
 template <class Tuning, class Order, class Problem>
 cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
   if (p.is_empty()) return cudaSuccess;
   return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() -> cudaError_t {
-    if constexpr (MajorB == operand_major::outer && Tuning::block_n % 64 != 0) {
+    if constexpr (!Tuning::takes(MajorA, MajorB)) {
       return cudaErrorNotSupported;
     } else {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
       using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
-      using staging = detail::staged_store<Tuning::block_n, Problem, 10>;
+      using staging = typename Tuning::template staging<Problem>;
       device_facts device;
       cudaError_t status = query_device(device);
       if (status != cudaSuccess) return status;
@@ -157,10 +167,6 @@ cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
     }
   });
 }
-
-/// A tile of 128 x BlockN for each of two warpgroups that take turns.
-template <int BlockN>
-using pingpong_tuning = persistent_tuning<BlockN, BlockN == 128 ? 6 : 5>;
 
 struct pingpong {
   static constexpr rung_info info{.step = 15,

@@ -4,7 +4,7 @@
 //
 //   few rows or columns         13, which reads the other operand once
 //   little work                 14
-//   everything else             9, 10 or 15 with one of eight tiles, or 12: what takes least clocks
+//   everything else             9, 10 or 15 with one of ten tiles, or 12: what takes least clocks
 //   no wgmma for it             04
 //   rows that do not begin on   with scratch for it a copy in rows that do, and then as above;
 //   multiples of 16 bytes       else 02
@@ -59,7 +59,9 @@ struct tuned {
     pingpong_128x128,
     pingpong_128x160,
     pingpong_128x176,
-    pingpong_128x192
+    pingpong_128x192,
+    pingpong_160x128,
+    pingpong_176x128
   };
 
   static constexpr std::string_view name_of(method m) {
@@ -92,6 +94,10 @@ struct tuned {
         return "15_pingpong, 128 x 176";
       case method::pingpong_128x192:
         return "15_pingpong, 128 x 192";
+      case method::pingpong_160x128:
+        return "15_pingpong, 160 x 128";
+      case method::pingpong_176x128:
+        return "15_pingpong, 176 x 128";
     }
     return "?";
   }
@@ -172,6 +178,10 @@ struct tuned {
         return pingpong_128x176::launch(p, stream, scratch);
       case method::pingpong_128x192:
         return pingpong_128x192::launch(p, stream, scratch);
+      case method::pingpong_160x128:
+        return pingpong_160x128::launch(p, stream, scratch);
+      case method::pingpong_176x128:
+        return pingpong_176x128::launch(p, stream, scratch);
     }
     return cudaErrorInvalidValue;
   }
@@ -243,18 +253,21 @@ struct tuned {
                 (k_tiles * clocks_per_k_tile(128, 256, 2) + border));
     // 15 stores its last tile only when nothing is left to multiply.
     constexpr int last_store = 500;
-    const auto offer_turns = [&](method which, int cols, int percent) {
-      offer(which, waves_of(128, cols) * k_tiles * clocks_per_k_tile(128, cols) * percent / 100 +
+    const auto offer_turns = [&](method which, int rows, int cols, int percent) {
+      offer(which, waves_of(rows, cols) * k_tiles * clocks_per_k_tile(rows, cols) * percent / 100 +
                        last_store);
     };
-    offer_turns(method::pingpong_128x192, 192, 100);
+    offer_turns(method::pingpong_128x192, 128, 192, 100);
     if (p.trans_b == transpose::yes) {
-      offer_turns(method::pingpong_128x176, 176, 100);
-      offer_turns(method::pingpong_128x160, 160, 102);
+      offer_turns(method::pingpong_128x176, 128, 176, 100);
+      offer_turns(method::pingpong_128x160, 128, 160, 102);
+    } else if (pingpong_160x128::supports(p)) {
+      offer_turns(method::pingpong_176x128, 176, 128, 100);
+      offer_turns(method::pingpong_160x128, 160, 128, 102);
     }
     // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
     // that most: it takes 3% longer within two waves, and up to twice as long after many.
-    if (waves_of(128, 128) <= 2) offer_turns(method::pingpong_128x128, 128, 103);
+    if (waves_of(128, 128) <= 2) offer_turns(method::pingpong_128x128, 128, 128, 103);
     offer_tiles(method::tile_64x128, 64, 128, 1000);
     offer_tiles(method::tile_64x64, 64, 64, 1000);
     if (split_k::supports(p)) {

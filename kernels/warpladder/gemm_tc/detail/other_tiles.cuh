@@ -7,6 +7,7 @@
 #include <warpladder/core/rung.hpp>
 #include <warpladder/gemm_tc/10_tile_order.cuh>
 #include <warpladder/gemm_tc/15_pingpong.cuh>
+#include <warpladder/gemm_tc/detail/turned_store.cuh>
 
 namespace warpladder::gemm_tc {
 
@@ -71,6 +72,60 @@ struct pingpong_128x176 : pingpong_odd<176> {
   static constexpr rung_info info{.step = 15,
                                   .name = "pingpong_128x176",
                                   .idea = "15 where wider tiles leave the last wave half empty",
+                                  .min_compute_capability = 90};
+};
+
+/// The product turned around, C^T = B^T A^T, for a row-major B: the odd extent runs along the rows
+/// of A, which have k contiguous and may begin anywhere, and 128 columns of B begin on lines.
+template <int BlockN>
+struct turned_tuning : pingpong_tuning<BlockN> {
+  template <class Problem>
+  using staging = detail::turned_store<BlockN, Problem>;
+
+  static constexpr bool takes(operand_major a, operand_major b) {
+    return a == operand_major::outer && b == operand_major::k;
+  }
+};
+
+template <int BlockM>
+struct pingpong_turned : pingpong {
+  template <class Problem>
+  static support supports(const Problem& p) {
+    if (p.trans_a == transpose::yes || p.trans_b == transpose::yes)
+      return {"its tiles need row-major A and B"};
+    if (!p.is_empty() && !detail::turned_store<BlockM, Problem>::can_engine(turned(p)))
+      return {"needs a C that the copy engine can write: plain, 16-byte alignment and rows"};
+    return pingpong::supports(p);
+  }
+
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    return launch_pingpong<turned_tuning<BlockM>, banded_order<16>>(turned(p), stream);
+  }
+
+ private:
+  template <class Problem>
+  static Problem turned(const Problem& p) {
+    Problem q = p;
+    q.m = p.n, q.n = p.m;
+    q.a = p.b, q.lda = p.ldb, q.stride_a = p.stride_b;
+    q.b = p.a, q.ldb = p.lda, q.stride_b = p.stride_a;
+    q.trans_a = q.trans_b = transpose::yes;
+    return q;
+  }
+};
+
+struct pingpong_160x128 : pingpong_turned<160> {
+  static constexpr rung_info info{.step = 15,
+                                  .name = "pingpong_160x128",
+                                  .idea = "15, turned around, where B is row-major",
+                                  .min_compute_capability = 90};
+};
+
+struct pingpong_176x128 : pingpong_turned<176> {
+  static constexpr rung_info info{.step = 15,
+                                  .name = "pingpong_176x128",
+                                  .idea = "15, turned around, with a tenth more per tile",
                                   .min_compute_capability = 90};
 };
 
