@@ -27,8 +27,8 @@ namespace warpladder::gemm_tc {
 
 template <operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(128)
-    wgmma_kernel(Problem p, const __grid_constant__ tensor_map map_a,
-                 const __grid_constant__ tensor_map map_b) {
+    wgmma_kernel(Problem p, const __grid_constant__ detail::operand_map map_a,
+                 const __grid_constant__ detail::operand_map map_b) {
   constexpr int block_m = 128, block_n = 128;
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, block_m, MajorA>;
@@ -53,7 +53,8 @@ __global__ void __launch_bounds__(128)
   for (int tile = 0; tile < tiles; ++tile) {
     if (threadIdx.x == 0) {
       const int k = tile * tile_a::depth;
-      landed.arrive_and_expect(tile_a::bytes + tile_b::bytes);
+      landed.arrive_and_expect(tile_a::bytes_inside(first_row, p.m) +
+                               tile_b::bytes_inside(first_col, p.n));
       tile_a::request(shared_a, map_a, first_row, p.m, k, p.stride_a == 0 ? 0 : batch, landed);
       tile_b::request(shared_b, map_b, first_col, p.n, k, p.stride_b == 0 ? 0 : batch, landed);
     }
@@ -106,7 +107,7 @@ struct wgmma {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, 128, MajorA>;
       using tile_b = detail::warpgroup_operand<input, 128, MajorB>;
-      tensor_map map_a = {}, map_b = {};
+      detail::operand_map map_a = {}, map_b = {};
       const cudaError_t status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       if (status != cudaSuccess) return status;
       return warpladder::launch_kernel(wgmma_kernel<MajorA, MajorB, Problem>,

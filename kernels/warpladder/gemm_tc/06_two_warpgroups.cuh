@@ -30,8 +30,8 @@ namespace warpladder::gemm_tc {
 
 template <operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(256, 1)
-    two_warpgroups_kernel(Problem p, const __grid_constant__ tensor_map map_a,
-                          const __grid_constant__ tensor_map map_b) {
+    two_warpgroups_kernel(Problem p, const __grid_constant__ detail::operand_map map_a,
+                          const __grid_constant__ detail::operand_map map_b) {
   constexpr int block_m = 128, block_n = 256, stages = 4;
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, block_m, MajorA>;
@@ -48,12 +48,14 @@ __global__ void __launch_bounds__(256, 1)
   if (batch >= p.batch) return;
   const int tiles = ceil_div(p.depth(), tile_a::depth);
 
+  const unsigned bytes =
+      tile_a::bytes_inside(first_row, p.m) + tile_b::bytes_inside(first_col, p.n);
   const auto request = [&](int tile) {
     if (threadIdx.x != 0 || tile >= tiles) return;
     unsigned char* const to = ring + tile % stages * stage_bytes;
     transaction_barrier& barrier = landed[tile % stages];
     const int k = tile * tile_a::depth;
-    barrier.arrive_and_expect(stage_bytes);
+    barrier.arrive_and_expect(bytes);
     tile_a::request(to, map_a, first_row, p.m, k, p.stride_a == 0 ? 0 : batch, barrier);
     tile_b::request(to + tile_a::bytes, map_b, first_col, p.n, k, p.stride_b == 0 ? 0 : batch,
                     barrier);
@@ -110,7 +112,7 @@ struct two_warpgroups {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, 128, MajorA>;
       using tile_b = detail::warpgroup_operand<input, 256, MajorB>;
-      tensor_map map_a = {}, map_b = {};
+      detail::operand_map map_a = {}, map_b = {};
       const cudaError_t status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       if (status != cudaSuccess) return status;
       return warpladder::launch_kernel(two_warpgroups_kernel<MajorA, MajorB, Problem>,

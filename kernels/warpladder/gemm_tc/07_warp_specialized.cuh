@@ -28,8 +28,8 @@ namespace warpladder::gemm_tc {
 
 template <operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(384, 1)
-    warp_specialized_kernel(Problem p, const __grid_constant__ tensor_map map_a,
-                            const __grid_constant__ tensor_map map_b) {
+    warp_specialized_kernel(Problem p, const __grid_constant__ detail::operand_map map_a,
+                            const __grid_constant__ detail::operand_map map_b) {
   constexpr int block_m = 128, block_n = 256, stages = 4, consumers = 2;
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, block_m, MajorA>;
@@ -56,12 +56,14 @@ __global__ void __launch_bounds__(384, 1)
   if (warpgroup == consumers) {
     shrink_registers<24>();
     if (threadIdx.x % 128 != 0) return;
+    const unsigned bytes =
+        tile_a::bytes_inside(first_row, p.m) + tile_b::bytes_inside(first_col, p.n);
     for (int tile = 0; tile < tiles; ++tile) {
       unsigned char* const stage = ring + at.stage * stage_bytes;
       transaction_barrier& landed = full[at.stage];
       const int k = tile * tile_a::depth;
       empty[at.stage].wait(at.parity ^ 1);
-      landed.arrive_and_expect(stage_bytes);
+      landed.arrive_and_expect(bytes);
       tile_a::request(stage, map_a, first_row, p.m, k, p.stride_a == 0 ? 0 : batch, landed);
       tile_b::request(stage + tile_a::bytes, map_b, first_col, p.n, k, p.stride_b == 0 ? 0 : batch,
                       landed);
@@ -119,7 +121,7 @@ struct warp_specialized {
       using input = typename Problem::input;
       using tile_a = detail::warpgroup_operand<input, 128, MajorA>;
       using tile_b = detail::warpgroup_operand<input, 256, MajorB>;
-      tensor_map map_a = {}, map_b = {};
+      detail::operand_map map_a = {}, map_b = {};
       const cudaError_t status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       if (status != cudaSuccess) return status;
       return warpladder::launch_kernel(warp_specialized_kernel<MajorA, MajorB, Problem>,

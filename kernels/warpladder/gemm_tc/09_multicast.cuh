@@ -32,8 +32,8 @@ using multicast_walk =
 template <class Tuning, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
     multicast_kernel(Problem p, multicast_walk<Tuning> walk, bool by_engine,
-                     const __grid_constant__ tensor_map map_a,
-                     const __grid_constant__ tensor_map map_b,
+                     const __grid_constant__ detail::operand_map map_a,
+                     const __grid_constant__ detail::operand_map map_b,
                      const __grid_constant__ tensor_map map_c) {
 #if defined(WARPLADDER_HOST_EXECUTOR) || WARPLADDER_WARPGROUP_MMA
   using tuning = Tuning;
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty)
       barrier.init(multicast_blocks * tuning::consumers * 4);
-    if (walk.k_tiles > 0) prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
+    if (walk.k_tiles > 0) detail::prefetch_operand(map_a), detail::prefetch_operand(map_b);
     if (by_engine) prefetch_tensor_map(map_c);
   }
   cluster.sync();
@@ -66,13 +66,15 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
          tile += int(gridDim.x) / multicast_blocks) {
       const auto to = walk[tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
+      const int row = to.row + rank * tuning::block_m;
+      const unsigned bytes = tile_a::bytes_inside(row, p.m) + tile_b::bytes_inside(to.col, p.n);
       for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         transaction_barrier& landed = full[at.stage];
         const int k = k_tile * tile_a::depth;
         empty[at.stage].wait(at.parity ^ 1);
-        landed.arrive_and_expect(tuning::stage_bytes);
-        tile_a::request(stage, map_a, to.row + rank * tuning::block_m, p.m, k, batch_a, landed);
+        landed.arrive_and_expect(bytes);
+        tile_a::request(stage, map_a, row, p.m, k, batch_a, landed);
         tile_b::template request_for_cluster<multicast_blocks>(stage + tile_a::bytes, map_b, to.col,
                                                                p.n, k, batch_b, landed, rank);
         at.advance();
@@ -157,7 +159,8 @@ struct multicast {
 
       multicast_walk<tuning> walk;
       status = detail::make_walk(walk, p, tile_a::depth);
-      tensor_map map_a = {}, map_b = {}, map_c = {};
+      detail::operand_map map_a = {}, map_b = {};
+      tensor_map map_c = {};
       if (status == cudaSuccess)
         status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       const bool by_engine = staging::can_engine(p);

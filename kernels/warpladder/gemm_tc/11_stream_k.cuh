@@ -117,8 +117,8 @@ class handover {
 template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
     stream_k_kernel(Problem p, persistent_walk<Tuning, Order> walk, bool by_engine,
-                    stream_k_plan<Problem> plan, const __grid_constant__ tensor_map map_a,
-                    const __grid_constant__ tensor_map map_b,
+                    stream_k_plan<Problem> plan, const __grid_constant__ detail::operand_map map_a,
+                    const __grid_constant__ detail::operand_map map_b,
                     const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
   using input = typename Problem::input;
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   if (threadIdx.x == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(tuning::consumers * 4);
-    prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
+    detail::prefetch_operand(map_a), detail::prefetch_operand(map_b);
     if (by_engine) prefetch_tensor_map(map_c);
   }
   __syncthreads();
@@ -151,11 +151,12 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     for (cursor piece(plan.schedule, share); !piece.at_end(); piece.advance(plan.schedule)) {
       const auto to = walk[piece.tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
+      const unsigned bytes = tile_a::bytes_inside(to.row, p.m) + tile_b::bytes_inside(to.col, p.n);
       for (int k = piece.k_begin; k < piece.k_end; k += tile_a::depth) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         transaction_barrier& landed = full[at.stage];
         empty[at.stage].wait(at.parity ^ 1);
-        landed.arrive_and_expect(tuning::stage_bytes);
+        landed.arrive_and_expect(bytes);
         tile_a::request(stage, map_a, to.row, p.m, k, batch_a, landed);
         tile_b::request(stage + tile_a::bytes, map_b, to.col, p.n, k, batch_b, landed);
         at.advance();
@@ -246,7 +247,8 @@ struct stream_k {
       using order = banded_order<16>;
       persistent_walk<tuning, order> walk;
       status = detail::make_walk(walk, p, tile_a::depth);
-      tensor_map map_a = {}, map_b = {}, map_c = {};
+      detail::operand_map map_a = {}, map_b = {};
+      tensor_map map_c = {};
       if (status == cudaSuccess)
         status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       const bool by_engine = staging::can_engine(p);

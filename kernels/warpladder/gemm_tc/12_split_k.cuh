@@ -48,8 +48,8 @@ struct split_k_tuning {
 template <class Tuning, operand_major MajorX, operand_major MajorY, class Problem>
 __global__ void __launch_bounds__(Tuning::threads)
     split_k_kernel(Problem p, bool x_is_a, unsigned blocks,
-                   const __grid_constant__ tensor_map map_x,
-                   const __grid_constant__ tensor_map map_y) {
+                   const __grid_constant__ detail::operand_map map_x,
+                   const __grid_constant__ detail::operand_map map_y) {
 #if defined(WARPLADDER_HOST_EXECUTOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900)
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(Tuning::threads)
   if (thread == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(tuning::multipliers / 32);
-    if (p.depth() > 0) prefetch_tensor_map(map_x), prefetch_tensor_map(map_y);
+    if (p.depth() > 0) detail::prefetch_operand(map_x), detail::prefetch_operand(map_y);
   }
   __syncthreads();
   let_next_kernel_start();
@@ -87,11 +87,13 @@ __global__ void __launch_bounds__(Tuning::threads)
   if (thread == tuning::multipliers) {
     const int matrix_x = (x_is_a ? p.stride_a : p.stride_b) == 0 ? 0 : batch;
     const int matrix_y = (x_is_a ? p.stride_b : p.stride_a) == 0 ? 0 : batch;
+    const unsigned bytes =
+        tile_x::bytes_inside(first_x, extent_x) + tile_y::bytes_inside(first_y, extent_y);
     for (int tile = first_tile; tile < last_tile; ++tile) {
       unsigned char* const stage = ring + at.stage * stage_bytes;
       transaction_barrier& landed = full[at.stage];
       empty[at.stage].wait(at.parity ^ 1);
-      landed.arrive_and_expect(stage_bytes);
+      landed.arrive_and_expect(bytes);
       tile_x::request(stage, map_x, first_x, extent_x, tile * tile_x::depth, matrix_x, landed);
       tile_y::request(stage + tile_x::bytes, map_y, first_y, extent_y, tile * tile_x::depth,
                       matrix_y, landed);
@@ -244,7 +246,7 @@ struct split_k {
     using input = typename Problem::input;
     using tile_x = detail::warpgroup_operand<input, Tuning::block_x, MajorX>;
     using tile_y = detail::warpgroup_operand<input, Tuning::block_y, MajorY>;
-    tensor_map map_x = {}, map_y = {};
+    detail::operand_map map_x = {}, map_y = {};
     const cudaError_t status = x_is_a(p)
                                    ? detail::make_operand_maps<tile_x, tile_y>(map_x, map_y, p)
                                    : detail::make_operand_maps<tile_y, tile_x>(map_y, map_x, p);

@@ -34,8 +34,8 @@ struct pingpong_tuning : persistent_tuning<BlockN, BlockN == 128 ? 6 : 5> {
 template <class Tuning, class Order, operand_major MajorA, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
     pingpong_kernel(Problem p, persistent_walk<Tuning, Order> walk, bool by_engine,
-                    const __grid_constant__ tensor_map map_a,
-                    const __grid_constant__ tensor_map map_b,
+                    const __grid_constant__ detail::operand_map map_a,
+                    const __grid_constant__ detail::operand_map map_b,
                     const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
   using input = typename Problem::input;
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(4);
     for (transaction_barrier& barrier : turn) barrier.init(1);
-    if (walk.k_tiles > 0) prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
+    if (walk.k_tiles > 0) detail::prefetch_operand(map_a), detail::prefetch_operand(map_b);
     if (by_engine) prefetch_tensor_map(map_c);
   }
   __syncthreads();
@@ -65,12 +65,13 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
     for (int tile = int(blockIdx.x); tile < walk.tiles; tile += int(gridDim.x)) {
       const auto to = walk[tile];
       const int batch_a = p.stride_a == 0 ? 0 : to.batch, batch_b = p.stride_b == 0 ? 0 : to.batch;
+      const unsigned bytes = tile_a::bytes_inside(to.row, p.m) + tile_b::bytes_inside(to.col, p.n);
       for (int k_tile = 0; k_tile < walk.k_tiles; ++k_tile) {
         unsigned char* const stage = ring + at.stage * tuning::stage_bytes;
         transaction_barrier& landed = full[at.stage];
         const int k = k_tile * tile_a::depth;
         empty[at.stage].wait(at.parity ^ 1);
-        landed.arrive_and_expect(tuning::stage_bytes);
+        landed.arrive_and_expect(bytes);
         tile_a::request(stage, map_a, to.row, p.m, k, batch_a, landed);
         tile_b::request(stage + tile_a::bytes, map_b, to.col, p.n, k, batch_b, landed);
         at.advance();
@@ -149,7 +150,8 @@ cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
 
       persistent_walk<Tuning, Order> walk;
       status = detail::make_walk(walk, p, tile_a::depth);
-      tensor_map map_a = {}, map_b = {}, map_c = {};
+      detail::operand_map map_a = {}, map_b = {};
+      tensor_map map_c = {};
       if (status == cudaSuccess)
         status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
       const bool by_engine = staging::can_engine(p);

@@ -38,8 +38,9 @@ namespace warpladder::gemm_tc {
 
 template <class Tuning, operand_major MajorB, class Problem>
 __global__ void __launch_bounds__(Tuning::threads, 1)
-    grouped_wgmma_kernel(Problem p, bool engine_stores, const __grid_constant__ tensor_map map_a,
-                         const __grid_constant__ tensor_map map_b,
+    grouped_wgmma_kernel(Problem p, bool engine_stores,
+                         const __grid_constant__ detail::operand_map map_a,
+                         const __grid_constant__ detail::operand_map map_b,
                          const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
   using input = typename Problem::input;
@@ -62,7 +63,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   if (threadIdx.x == 0) {
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(tuning::consumers * 4);
-    if (p.depth() > 0) prefetch_tensor_map(map_a), prefetch_tensor_map(map_b);
+    if (p.depth() > 0) detail::prefetch_operand(map_a), detail::prefetch_operand(map_b);
     if (engine_stores) prefetch_tensor_map(map_c);
   }
   __syncthreads();
@@ -96,11 +97,11 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
           transaction_barrier& landed = full[at.stage];
           const int k = k_tile * tile_a::depth;
           empty[at.stage].wait(at.parity ^ 1);
-          landed.arrive_and_expect(ceil_div(rows, 64) * tile_a::bytes + tile_b::bytes);
+          landed.arrive_and_expect(ceil_div(rows, 64) * tile_a::bytes +
+                                   tile_b::bytes_inside(to.col, p.n));
 #pragma unroll
           for (int row = 0; row < tuning::block_m; row += 64) {
-            if (row < rows)
-              tile_a::request(stage + row * 128, map_a, to.row + row, p.rows, k, 0, landed);
+            if (row < rows) tensor_copy(stage + row * 128, map_a.box, to.row + row, k, landed);
           }
           tile_b::request(stage + bytes_a, map_b, to.col, p.n, k, matrix, landed);
           at.advance();
@@ -216,7 +217,8 @@ struct grouped_wgmma {
     cudaError_t status = query_device(device);
     if (status != cudaSuccess) return status;
 
-    tensor_map map_a = {}, map_b = {}, map_c = {};
+    detail::operand_map map_a = {}, map_b = {};
+    tensor_map map_c = {};
     status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, all_of(p));
     const auto all_rows = p.of_group(0, p.rows);
     const bool engine_stores = staging::can_engine(all_rows);

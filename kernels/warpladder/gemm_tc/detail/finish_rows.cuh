@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <warpladder/gemm_tc/problem.hpp>
 
 namespace warpladder::gemm_tc::detail {
@@ -14,6 +16,27 @@ namespace warpladder::gemm_tc::detail {
 /// pairs in 4 rows do not meet.
 __host__ __device__ constexpr int sums_stride(int cols) {
   return cols + 8;
+}
+
+/// target = elements. Put together by hand where they are narrow, because nvcc stores the elements
+/// of a struct of 16-bit ones one by one.
+template <class Packet, class Output, int Count>
+__device__ __forceinline__ void store_whole(Packet& target, const Output (&elements)[Count]) {
+  static_assert(sizeof(Packet) == sizeof elements);
+  if constexpr (sizeof(Output) == 4) {
+    target = *reinterpret_cast<const Packet*>(&elements);
+  } else {
+    using bits = std::conditional_t<sizeof(Output) == 1, std::uint8_t, std::uint16_t>;
+    using whole = std::conditional_t<sizeof(Packet) == 4, std::uint32_t, std::uint64_t>;
+    whole packed = 0;
+#pragma unroll
+    for (int i = 0; i < Count; ++i) {
+      bits element;
+      memcpy(&element, &elements[i], sizeof element);
+      packed |= whole{element} << (i * 8 * int(sizeof element));
+    }
+    *reinterpret_cast<whole*>(&target) = packed;
+  }
 }
 
 /// Finishes Rows x Cols sums in shared memory, `stride` apart (a multiple of 4), and writes those
@@ -61,7 +84,7 @@ __device__ __forceinline__ void finish_rows(const Problem& p, const typename Pro
         value = wrapping_add(value, wrapping_product(p.beta, scalar(values.element[j])));
       values.element[j] = output(p.epilogue(value, first_row + i, col + j, batch));
     }
-    target = values;
+    store_whole(target, values.element);
   }
 }
 

@@ -8,9 +8,10 @@
 //                 engine about as long, some 85 clocks).
 //   Major outer:  boxes of 64 values of k, rows of 128 bytes along m (or n).
 //
-// What lies outside of the matrix is multiplied, but never stored: any numbers will do. A box that
-// lies there as a whole asks for the matrix's first rows instead, because the engine takes about
-// three times as long to make up rows of zeros as to bring rows from L2.
+// Nothing is asked for that lies outside of the matrix, as the engine takes about three times as
+// long to make up rows of zeros as to bring rows from L2: boxes outside are left out, and the last
+// box of Major k has a map of its own, with just the rows that are there. What a tile holds in
+// their place is multiplied, but never stored: any numbers will do.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,15 @@
 #include <warpladder/gemm_tc/problem.hpp>
 
 namespace warpladder::gemm_tc::detail {
+
+/// An operand for the copy engine: its boxes, and the last one if that is smaller.
+struct operand_map {
+  tensor_map box, last;
+};
+
+__device__ __forceinline__ void prefetch_operand(const operand_map& map) {
+  prefetch_tensor_map(map.box), prefetch_tensor_map(map.last);
+}
 
 template <class In, int Extent, operand_major Major>
 struct warpgroup_operand {
@@ -42,21 +52,28 @@ struct warpgroup_operand {
         .advanced(is_k_major ? k_step * 32 : k_step * warpgroup_mma_k<In> * 128);
   }
 
-  /// Starts the copies of the tile from row (column) `outer` of `extent` on; called by one thread.
-  static __device__ __forceinline__ void request(void* tile, const tensor_map& map, int outer,
+  /// What request() brings of a tile from row (column) `outer` of `extent` on.
+  static __device__ __forceinline__ unsigned bytes_inside(int outer, std::int64_t extent) {
+    const int inside = int(min(std::int64_t{Extent}, max(std::int64_t{0}, extent - outer)));
+    return unsigned(is_k_major ? inside : int(round_up(inside, box))) * 128;
+  }
+
+  /// Starts the copies of a tile; called by one thread. `outer` is a multiple of Extent.
+  static __device__ __forceinline__ void request(void* tile, const operand_map& map, int outer,
                                                  std::int64_t extent, int k, int matrix,
                                                  transaction_barrier& landed) {
 #pragma unroll
     for (int part = 0; part < Extent; part += box) {
-      const int first = outer + part < extent ? outer + part : 0;
-      tensor_copy(static_cast<unsigned char*>(tile) + part * 128, map, is_k_major ? first : k,
-                  is_k_major ? k : first, landed, matrix);
+      if (part < extent - outer)
+        tensor_copy(static_cast<unsigned char*>(tile) + part * 128,
+                    part + box <= extent - outer ? map.box : map.last,
+                    is_k_major ? outer + part : k, is_k_major ? k : outer + part, landed, matrix);
     }
   }
 
   /// Block `rank` of a cluster of Blocks brings its share of a tile to all of them.
   template <int Blocks>
-  static __device__ __forceinline__ void request_for_cluster(void* tile, const tensor_map& map,
+  static __device__ __forceinline__ void request_for_cluster(void* tile, const operand_map& map,
                                                              int outer, std::int64_t extent, int k,
                                                              int matrix,
                                                              transaction_barrier& landed,
@@ -66,27 +83,38 @@ struct warpgroup_operand {
     static_assert(share % box == 0);
 #pragma unroll
     for (int part = 0; part < share; part += box) {
-      const int at = rank * share + part, first = outer + at < extent ? outer + at : 0;
-      tensor_copy_multicast(static_cast<unsigned char*>(tile) + at * 128, map,
-                            is_k_major ? first : k, is_k_major ? k : first, landed, everybody,
-                            matrix);
+      const int at = rank * share + part;
+      if (at < extent - outer)
+        tensor_copy_multicast(static_cast<unsigned char*>(tile) + at * 128,
+                              at + box <= extent - outer ? map.box : map.last,
+                              is_k_major ? outer + at : k, is_k_major ? k : outer + at, landed,
+                              everybody, matrix);
     }
   }
 
   /// `outer` rows (or columns) of k values.
-  static cudaError_t make_map(tensor_map& map, const In* base, std::int64_t outer, std::int64_t k,
+  static cudaError_t make_map(operand_map& map, const In* base, std::int64_t outer, std::int64_t k,
                               std::int64_t ld, std::int64_t batch, std::int64_t stride) {
     const std::int64_t matrices = stride == 0 ? 1 : batch;
     if (matrices == 1) stride = 0;
-    return is_k_major
-               ? make_tensor_map<In>(map, {base, outer, k, ld, box, depth, true, matrices, stride})
-               : make_tensor_map<In>(map, {base, k, outer, ld, depth, box, true, matrices, stride});
+    if (!is_k_major) {
+      const cudaError_t status =
+          make_tensor_map<In>(map.box, {base, k, outer, ld, depth, box, true, matrices, stride});
+      map.last = map.box;  // columns outside cost nothing
+      return status;
+    }
+    const auto make = [&](tensor_map& one, int rows) {
+      return make_tensor_map<In>(one, {base, outer, k, ld, rows, depth, true, matrices, stride});
+    };
+    const cudaError_t status = make(map.box, box);
+    map.last = map.box;
+    return status != cudaSuccess || outer % box == 0 ? status : make(map.last, int(outer % box));
   }
 };
 
 /// The maps of both operands; without products to sum there is nothing to map.
 template <class TileA, class TileB, class Problem>
-cudaError_t make_operand_maps(tensor_map& map_a, tensor_map& map_b, const Problem& p) {
+cudaError_t make_operand_maps(operand_map& map_a, operand_map& map_b, const Problem& p) {
   if (p.depth() == 0) return cudaSuccess;
   const cudaError_t status = TileA::make_map(map_a, p.a, p.m, p.k, p.lda, p.batch, p.stride_a);
   if (status != cudaSuccess) return status;
