@@ -261,7 +261,7 @@ struct tuned {
     if (p.trans_b == transpose::yes) {
       offer_turns(method::pingpong_128x176, 128, 176, 100);
       offer_turns(method::pingpong_128x160, 128, 160, 102);
-    } else if (pingpong_160x128::supports(p)) {
+    } else if (k_tiles >= 16 && pingpong_160x128::supports(p)) {  // its store takes longer
       offer_turns(method::pingpong_176x128, 176, 128, 100);
       offer_turns(method::pingpong_160x128, 160, 128, 102);
     }
