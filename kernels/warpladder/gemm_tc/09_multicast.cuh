@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
 
   detail::ring_position<tuning::stages> at;
   if (warpgroup == tuning::consumers) {
-    shrink_registers<24>();
+    shrink_registers<40>();
     for (int tile = int(blockIdx.x) / multicast_blocks; tile < walk.tiles && threadIdx.x % 128 == 0;
          tile += int(gridDim.x) / multicast_blocks) {
       const auto to = walk[tile];
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
       }
     }
   } else {
-    grow_registers<240>();
+    grow_registers<232>();
     const auto release = [&](int stage) {
       __syncwarp();
       if (threadIdx.x % 32 < multicast_blocks) empty[stage].arrive_at(threadIdx.x % 32);
