@@ -96,7 +96,7 @@ void expect_right(const method<In, Out>& how, const std::vector<tc_case>& cases,
 std::vector<tc_case> tile_edges() {
   std::vector<tc_case> cases;
   const std::vector<int> tiles = sanitized ? std::vector{64}
-                                 : on_gpu  ? std::vector{16, 32, 64, 128, 160, 176, 192, 256}
+                                 : on_gpu  ? std::vector{16, 32, 64, 96, 128, 160, 176, 192, 256}
                                            : std::vector{16, 64, 128};
   for (const int tile : tiles) {
     for (const int off : {-1, 1}) {

@@ -77,8 +77,8 @@ class warpgroup_products {
   /// Before the first start(), and whenever the threads have touched their sums since the last.
   WARPLADDER_ENGINE void begin();
 
-  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N columns (16, 32, 64, 128, 160, 176, 192
-  /// or 256), 32 bytes along k. Nobody may touch sum, A or B until wait() says so.
+  /// sum = A B, or sum += A B if `accumulate`: 64 rows, N columns (16, 32, 64, 96, 128, 160, 176,
+  /// 192 or 256), 32 bytes along k. Nobody may touch sum, A or B until wait() says so.
   template <class In, int N, operand_major MajorA, operand_major MajorB>
   WARPLADDER_ENGINE void start(warpgroup_sum_t<In> (&sum)[N / 2], matrix_descriptor a,
                                matrix_descriptor b, bool accumulate);
@@ -279,6 +279,9 @@ WARPLADDER_ENGINE void warpgroup_products::wait() {
 #define WARPLADDER_NAMES_16 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
 #define WARPLADDER_NAMES_32 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) "%30, %31"
+#define WARPLADDER_NAMES_48                                                      \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) \
+      WARPLADDER_TEN(3) "%40, %41, %42, %43, %44, %45, %46, %47"
 #define WARPLADDER_NAMES_64                                                                        \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " WARPLADDER_TEN(1) WARPLADDER_TEN(2) WARPLADDER_TEN(3) \
       WARPLADDER_TEN(4) WARPLADDER_TEN(5) "%60, %61, %62, %63"
@@ -307,6 +310,7 @@ WARPLADDER_ENGINE void warpgroup_products::wait() {
 #define WARPLADDER_SUMS_8(kind) WARPLADDER_4_SUMS(kind, 0), WARPLADDER_4_SUMS(kind, 4)
 #define WARPLADDER_SUMS_16(kind) WARPLADDER_16_SUMS(kind, 0)
 #define WARPLADDER_SUMS_32(kind) WARPLADDER_16_SUMS(kind, 0), WARPLADDER_16_SUMS(kind, 16)
+#define WARPLADDER_SUMS_48(kind) WARPLADDER_SUMS_32(kind), WARPLADDER_16_SUMS(kind, 32)
 #define WARPLADDER_SUMS_64(kind) \
   WARPLADDER_SUMS_32(kind), WARPLADDER_16_SUMS(kind, 32), WARPLADDER_16_SUMS(kind, 48)
 #define WARPLADDER_SUMS_80(kind) WARPLADDER_SUMS_64(kind), WARPLADDER_16_SUMS(kind, 64)
@@ -352,14 +356,16 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
   constexpr int turn_a = MajorA == operand_major::outer, turn_b = MajorB == operand_major::outer;
   static_assert(sizeof(In) == 2 || (turn_a == 0 && turn_b == 0),
                 "only 16-bit operands may be major along m or n");
-  static_assert(N == 16 || N == 32 || N == 64 || N == 128 || N == 160 || N == 176 || N == 192 ||
-                N == 256);
+  static_assert(N == 16 || N == 32 || N == 64 || N == 96 || N == 128 || N == 160 || N == 176 ||
+                N == 192 || N == 256);
   if constexpr (N == 16)
     WARPLADDER_WGMMA_TYPES(16, 8, 8, 9, 10, 11, 12);
   else if constexpr (N == 32)
     WARPLADDER_WGMMA_TYPES(32, 16, 16, 17, 18, 19, 20);
   else if constexpr (N == 64)
     WARPLADDER_WGMMA_TYPES(64, 32, 32, 33, 34, 35, 36);
+  else if constexpr (N == 96)
+    WARPLADDER_WGMMA_TYPES(96, 48, 48, 49, 50, 51, 52);
   else if constexpr (N == 128)
     WARPLADDER_WGMMA_TYPES(128, 64, 64, 65, 66, 67, 68);
   else if constexpr (N == 160)
@@ -376,6 +382,7 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
 #undef WARPLADDER_NAMES_8
 #undef WARPLADDER_NAMES_16
 #undef WARPLADDER_NAMES_32
+#undef WARPLADDER_NAMES_48
 #undef WARPLADDER_NAMES_64
 #undef WARPLADDER_NAMES_80
 #undef WARPLADDER_NAMES_88
@@ -386,6 +393,7 @@ WARPLADDER_ENGINE void warpgroup_products::start(warpgroup_sum_t<In> (&sum)[N / 
 #undef WARPLADDER_SUMS_8
 #undef WARPLADDER_SUMS_16
 #undef WARPLADDER_SUMS_32
+#undef WARPLADDER_SUMS_48
 #undef WARPLADDER_SUMS_64
 #undef WARPLADDER_SUMS_80
 #undef WARPLADDER_SUMS_88

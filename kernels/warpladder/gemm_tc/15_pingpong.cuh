@@ -22,7 +22,10 @@ namespace warpladder::gemm_tc {
 
 /// A tile of 128 x BlockN for each of two warpgroups that take turns.
 template <int BlockN>
-struct pingpong_tuning : persistent_tuning<BlockN, BlockN == 128 ? 6 : 5> {
+    struct pingpong_tuning : persistent_tuning < BlockN,
+    BlockN<128             ? 7
+           : BlockN == 128 ? 6
+                           : 5> {
   template <class Problem>
   using staging = detail::staged_store<BlockN, Problem, 10>;
 

@@ -56,10 +56,12 @@ struct tuned {
     tile_128x256,
     tile_192x192,
     multicast,
+    pingpong_128x96,
     pingpong_128x128,
     pingpong_128x160,
     pingpong_128x176,
     pingpong_128x192,
+    pingpong_96x128,
     pingpong_160x128,
     pingpong_176x128
   };
@@ -86,6 +88,8 @@ struct tuned {
         return "10_tile_order, 192 x 192";
       case method::multicast:
         return "09_multicast";
+      case method::pingpong_128x96:
+        return "15_pingpong, 128 x 96";
       case method::pingpong_128x128:
         return "15_pingpong, 128 x 128";
       case method::pingpong_128x160:
@@ -94,6 +98,8 @@ struct tuned {
         return "15_pingpong, 128 x 176";
       case method::pingpong_128x192:
         return "15_pingpong, 128 x 192";
+      case method::pingpong_96x128:
+        return "15_pingpong, 96 x 128";
       case method::pingpong_160x128:
         return "15_pingpong, 160 x 128";
       case method::pingpong_176x128:
@@ -170,6 +176,8 @@ struct tuned {
         return tile_192x192::launch(p, stream, scratch);
       case method::multicast:
         return multicast::launch(p, stream, scratch);
+      case method::pingpong_128x96:
+        return pingpong_128x96::launch(p, stream, scratch);
       case method::pingpong_128x128:
         return pingpong::launch(p, stream, scratch);
       case method::pingpong_128x160:
@@ -178,6 +186,8 @@ struct tuned {
         return pingpong_128x176::launch(p, stream, scratch);
       case method::pingpong_128x192:
         return pingpong_128x192::launch(p, stream, scratch);
+      case method::pingpong_96x128:
+        return pingpong_96x128::launch(p, stream, scratch);
       case method::pingpong_160x128:
         return pingpong_160x128::launch(p, stream, scratch);
       case method::pingpong_176x128:
