@@ -31,8 +31,8 @@ std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc_tuned_tiles() {
       make_entry<problem, tile_64x64>(),       make_entry<problem, tile_64x128>(),
       make_entry<problem, tile_192x192>(),     make_entry<problem, pingpong_128x96>(),
       make_entry<problem, pingpong_128x160>(), make_entry<problem, pingpong_128x176>(),
-      make_entry<problem, pingpong_128x192>(), make_entry<problem, pingpong_96x128>(),
-      make_entry<problem, pingpong_160x128>(), make_entry<problem, pingpong_176x128>()};
+      make_entry<problem, pingpong_128x192>(), make_entry<problem, pingpong_160x128>(),
+      make_entry<problem, pingpong_176x128>()};
   return table;
 }
 

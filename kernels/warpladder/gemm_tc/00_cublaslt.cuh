@@ -15,7 +15,9 @@
 // calls it fast accumulation), as the rungs do.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 #include <warpladder/core/rung.hpp>
@@ -36,6 +38,9 @@ struct cublaslt {
     if (!std::is_same_v<Epilogue, no_epilogue>)
       return {"this rung knows no epilogues of one's own: see examples/07_cublas_guide for Lt's"};
     if (p.is_empty()) return {};
+    if (std::max({p.lda * std::int64_t{sizeof(In)}, p.ldb * std::int64_t{sizeof(In)},
+                  p.ldc * std::int64_t{sizeof(Out)}}) > std::numeric_limits<std::int32_t>::max())
+      return {"cublasLt 13.1 accepts rows 2^31 bytes apart and more, but leaves the matrix there"};
     if (p.depth() == 0) return {"cublasLt has no products without terms (k = 0 or alpha = 0)"};
     if (std::is_same_v<In, __nv_fp8_e5m2>)
       return {"cublasLt multiplies e5m2 by e4m3, but not by e5m2"};

@@ -4,7 +4,7 @@
 //
 //   few rows or columns         13, which reads the other operand once
 //   little work                 14
-//   everything else             9, 10 or 15 with one of ten tiles, or 12: what takes least clocks
+//   everything else             9, 10 or 15 with one of their tiles, or 12: what takes least clocks
 //   no wgmma for it             04
 //   rows that do not begin on   with scratch for it a copy in rows that do, and then as above;
 //   multiples of 16 bytes       else 02
@@ -61,7 +61,6 @@ struct tuned {
     pingpong_128x160,
     pingpong_128x176,
     pingpong_128x192,
-    pingpong_96x128,
     pingpong_160x128,
     pingpong_176x128
   };
@@ -98,8 +97,6 @@ struct tuned {
         return "15_pingpong, 128 x 176";
       case method::pingpong_128x192:
         return "15_pingpong, 128 x 192";
-      case method::pingpong_96x128:
-        return "15_pingpong, 96 x 128";
       case method::pingpong_160x128:
         return "15_pingpong, 160 x 128";
       case method::pingpong_176x128:
@@ -186,8 +183,6 @@ struct tuned {
         return pingpong_128x176::launch(p, stream, scratch);
       case method::pingpong_128x192:
         return pingpong_128x192::launch(p, stream, scratch);
-      case method::pingpong_96x128:
-        return pingpong_96x128::launch(p, stream, scratch);
       case method::pingpong_160x128:
         return pingpong_160x128::launch(p, stream, scratch);
       case method::pingpong_176x128:
@@ -267,17 +262,23 @@ struct tuned {
       offer(which, waves_of(rows, cols) * k_tiles * clocks_per_k_tile(rows, cols) * percent / 100 +
                        last_store);
     };
-    offer_turns(method::pingpong_128x192, 128, 192, 100);
+    // Blocks drift apart, and no longer ask L2 for the same line at the same time. Narrow tiles
+    // need that most: 128 x 128 takes 3% longer within two waves, and up to twice as long after
+    // many.
+    const bool few_waves = waves_of(128, 128) <= 2;
+    // With one or two tiles of k all is storing, and 10 stages more at a time.
+    if (k_tiles > 2 || few_waves) offer_turns(method::pingpong_128x192, 128, 192, 100);
     if (p.trans_b == transpose::yes) {
-      offer_turns(method::pingpong_128x176, 128, 176, 100);
-      offer_turns(method::pingpong_128x160, 128, 160, 102);
-    } else if (k_tiles >= 16 && pingpong_160x128::supports(p)) {  // its store takes longer
+      if (k_tiles > 2 || few_waves) {
+        offer_turns(method::pingpong_128x176, 128, 176, 100);
+        offer_turns(method::pingpong_128x160, 128, 160, 102);
+      }
+      if (waves_of(128, 96) == 1) offer_turns(method::pingpong_128x96, 128, 96, 103);
+    } else if (k_tiles >= 16 && pingpong_160x128::supports(p)) {  // stored in more passes
       offer_turns(method::pingpong_176x128, 176, 128, 100);
       offer_turns(method::pingpong_160x128, 160, 128, 102);
     }
-    // Blocks drift apart, and no longer ask L2 for the same line at the same time. 128 x 128 needs
-    // that most: it takes 3% longer within two waves, and up to twice as long after many.
-    if (waves_of(128, 128) <= 2) offer_turns(method::pingpong_128x128, 128, 128, 103);
+    if (few_waves) offer_turns(method::pingpong_128x128, 128, 128, 103);
     offer_tiles(method::tile_64x128, 64, 128, 1000);
     offer_tiles(method::tile_64x64, 64, 64, 1000);
     if (split_k::supports(p)) {

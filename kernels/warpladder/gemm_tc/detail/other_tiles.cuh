@@ -64,7 +64,7 @@ struct pingpong_odd : pingpong {
 struct pingpong_128x96 : pingpong_odd<96> {
   static constexpr rung_info info{.step = 15,
                                   .name = "pingpong_128x96",
-                                  .idea = "15 where wider tiles do not fill the first wave",
+                                  .idea = "15 where wider tiles do not fill one wave",
                                   .min_compute_capability = 90};
 };
 
@@ -120,13 +120,6 @@ struct pingpong_turned : pingpong {
     q.trans_a = q.trans_b = transpose::yes;
     return q;
   }
-};
-
-struct pingpong_96x128 : pingpong_turned<96> {
-  static constexpr rung_info info{.step = 15,
-                                  .name = "pingpong_96x128",
-                                  .idea = "15, turned around, for less than a wave",
-                                  .min_compute_capability = 90};
 };
 
 struct pingpong_160x128 : pingpong_turned<160> {
