@@ -37,6 +37,7 @@ struct tensor_shape {
   /// lands at piece i ^ (r % 8), so that 8 rows read at one column lie in 8 groups of 4 banks.
   bool swizzle = false;
   std::int64_t matrices = 1, stride = 0;  ///< stride > 0 if there are several
+  int box_matrices = 1;                   ///< a box has so many boxes, one behind the other
 };
 
 /// A tensor_shape as the copy engine wants it. Passed to kernels by value as
@@ -45,7 +46,7 @@ struct tensor_map {
 #ifdef WARPLADDER_HOST_EXECUTOR
   std::byte* base;
   std::int64_t cols, rows, matrices, ld, stride;  // ld, stride in bytes
-  int element_bytes, box_cols, box_rows;
+  int element_bytes, box_cols, box_rows, box_matrices;
   bool swizzle;
 #else
   CUtensorMap native;
@@ -80,6 +81,7 @@ cudaError_t make_tensor_map(tensor_map& map, const tensor_shape<T>& of) {
          bytes,
          of.box_cols,
          of.box_rows,
+         of.box_matrices,
          of.swizzle};
   return cudaSuccess;
 #else
@@ -106,7 +108,8 @@ cudaError_t make_tensor_map(tensor_map& map, const tensor_shape<T>& of) {
   // With one matrix the distance is never used, but must be legal.
   const std::int64_t stride = of.stride != 0 ? of.stride : of.ld;
   const cuuint64_t distances[] = {cuuint64_t(of.ld) * sizeof(T), cuuint64_t(stride) * sizeof(T)};
-  const cuuint32_t box[] = {cuuint32_t(of.box_cols), cuuint32_t(of.box_rows), 1};
+  const cuuint32_t box[] = {cuuint32_t(of.box_cols), cuuint32_t(of.box_rows),
+                            cuuint32_t(of.box_matrices)};
   const cuuint32_t steps[] = {1, 1, 1};
   const CUresult result =
       encode(&map.native, type, 3, const_cast<T*>(of.base), sizes, distances, box, steps,
@@ -122,7 +125,8 @@ cudaError_t make_tensor_map(tensor_map& map, const tensor_shape<T>& of) {
 /// Not for a map that was never made.
 __device__ __forceinline__ void prefetch_tensor_map(const tensor_map& map);
 
-/// Starts the copy of the map's box at (row, col) of matrix `matrix`, any part of which may lie
+/// Starts the copy of the map's box at (row, col) of matrix `matrix` (and the next ones, if a box
+/// has several), any part of which may lie
 /// outside the matrix, to `shared` (16-byte aligned, 1024 if swizzled); `barrier` counts all bytes
 /// of the box. Called by one thread.
 __device__ __forceinline__ void tensor_copy(void* shared, const tensor_map& map, int row, int col,
@@ -148,16 +152,17 @@ namespace detail {
 /// from `cols` on columns are outside.
 template <class Visit>
 SIMT_UNTRACED void for_each_in_box(const tensor_map& map, std::int64_t cols, std::int64_t first_row,
-                                   std::int64_t first_col, std::int64_t matrix,
+                                   std::int64_t first_col, std::int64_t first_matrix,
                                    const Visit& visit) {
   const int per_piece = 16 / map.element_bytes;
-  for (int r = 0; r < map.box_rows; ++r) {
+  for (int i = 0; i < map.box_matrices * map.box_rows; ++i) {  // rows of all boxes
+    const std::int64_t matrix = first_matrix + i / map.box_rows, row = first_row + i % map.box_rows;
     for (int c = 0; c < map.box_cols; ++c) {
-      const std::int64_t row = first_row + r, col = first_col + c;
-      const int piece = map.swizzle ? c / per_piece ^ r % 8 : c / per_piece;
+      const std::int64_t col = first_col + c;
+      const int piece = map.swizzle ? c / per_piece ^ i % 8 : c / per_piece;
       const bool inside = row >= 0 && row < map.rows && col >= 0 && col < cols && matrix >= 0 &&
                           matrix < map.matrices;
-      visit((r * map.box_cols + piece * per_piece + c % per_piece) * map.element_bytes,
+      visit((i * map.box_cols + piece * per_piece + c % per_piece) * map.element_bytes,
             inside ? map.base + matrix * map.stride + row * map.ld + col * map.element_bytes
                    : nullptr);
     }
@@ -165,7 +170,7 @@ SIMT_UNTRACED void for_each_in_box(const tensor_map& map, std::int64_t cols, std
 }
 
 inline unsigned box_bytes(const tensor_map& map) {
-  return unsigned(map.box_cols * map.box_rows * map.element_bytes);
+  return unsigned(map.box_cols * map.box_rows * map.box_matrices * map.element_bytes);
 }
 
 inline void check_box(const tensor_map& map, const void* shared) {
@@ -179,9 +184,11 @@ template <class Note>
 __forceinline__ void note_rows(const tensor_map& map, int row, int col, int matrix,
                                const Note& note) {
   const std::int64_t cols_inside = map.cols - col < map.box_cols ? map.cols - col : map.box_cols;
-  for (std::int64_t r = row; r < row + map.box_rows && r < map.rows && cols_inside > 0; ++r)
-    note(map.base + matrix * map.stride + r * map.ld + col * map.element_bytes,
-         unsigned(cols_inside * map.element_bytes));
+  for (std::int64_t of = matrix; of < matrix + map.box_matrices && of < map.matrices; ++of) {
+    for (std::int64_t r = row; r < row + map.box_rows && r < map.rows && cols_inside > 0; ++r)
+      note(map.base + of * map.stride + r * map.ld + col * map.element_bytes,
+           unsigned(cols_inside * map.element_bytes));
+  }
 }
 
 __forceinline__ void copy_box_to(transaction_barrier& barrier, void* shared, const tensor_map& map,

@@ -32,13 +32,14 @@
 
 namespace warpladder::gemm_tc {
 
-/// Each of the consumers multiplies 64 x BlockN. Stages: buffers of the ring.
-template <int BlockN, int Stages, int Consumers = 2>
+/// Each of the consumers multiplies 64 x BlockN. Stages: buffers of the ring; Panels: how many
+/// times 128 bytes of k one holds.
+template <int BlockN, int Stages, int Consumers = 2, int Panels = 1>
 struct persistent_tuning {
-  static constexpr int consumers = Consumers, stages = Stages;
+  static constexpr int consumers = Consumers, stages = Stages, panels = Panels;
   static constexpr int block_m = 64 * consumers, block_n = BlockN;
   static constexpr int threads = (consumers + 1) * 128;
-  static constexpr int stage_bytes = (block_m + block_n) * 128;
+  static constexpr int stage_bytes = (block_m + block_n) * panels * 128;
   static constexpr int staging_kib = consumers < 3 ? std::min(BlockN / 4, 32) : 10;  ///< of one
   static constexpr bool moves_registers = BlockN > 128;  ///< else 168 are enough for a consumer
   static constexpr int consumer_registers = consumers < 3 ? 240 : 160;
@@ -66,8 +67,8 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
                       const __grid_constant__ tensor_map map_c) {
   using tuning = Tuning;
   using input = typename Problem::input;
-  using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA>;
-  using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB>;
+  using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA, tuning::panels>;
+  using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB, tuning::panels>;
   using staging = detail::staged_store<tuning::block_n, Problem, tuning::staging_kib>;
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages];
@@ -152,8 +153,8 @@ cudaError_t launch_persistent(const Problem& p, cudaStream_t stream) {
   if (p.is_empty()) return cudaSuccess;
   return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
     using input = typename Problem::input;
-    using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA>;
-    using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB>;
+    using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA, Tuning::panels>;
+    using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB, Tuning::panels>;
     using staging = detail::staged_store<Tuning::block_n, Problem, Tuning::staging_kib>;
     device_facts device;
     cudaError_t status = query_device(device);

@@ -35,13 +35,16 @@
 
 namespace warpladder::gemm_tc {
 
-/// x is the operand along the longer side of C, y the other one.
-template <int BlockX, int BlockY, int Stages>
+/// x is the operand along the longer side of C, y the other one. Panels: a buffer of the ring holds
+/// so many times 128 bytes of k. Where both operands have k contiguous, one request brings two
+/// lines of each row of x, and there are half as many to wait for.
+template <int BlockX, int BlockY, int Panels>
 struct split_k_tuning {
-  static constexpr int block_x = BlockX, block_y = BlockY, stages = Stages;
+  static constexpr int block_x = BlockX, block_y = BlockY, panels = Panels;
   static constexpr int multipliers = block_x / 64 * 128, threads = multipliers + 32;
   static constexpr int pitch = block_x + 4;  // of the sums: 4 columns of 8 rows hit 32 banks
-  static constexpr int shared_bytes = stages * (block_x + block_y) * 128;
+  static constexpr int tile_bytes = (block_x + block_y) * panels * 128;
+  static constexpr int stages = (192 << 10) / tile_bytes, shared_bytes = stages * tile_bytes;
 };
 
 /// Grid: tiles of C times the blocks of a cluster, batch.
@@ -54,8 +57,8 @@ __global__ void __launch_bounds__(Tuning::threads)
   using input = typename Problem::input;
   using scalar = typename Problem::scalar;
   using tuning = Tuning;
-  using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX>;
-  using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY>;
+  using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX, tuning::panels>;
+  using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY, tuning::panels>;
   constexpr int stages = tuning::stages, stage_bytes = tile_x::bytes + tile_y::bytes;
 
   __shared__ transaction_barrier full[stages], empty[stages];
@@ -167,10 +170,7 @@ struct split_k {
       .name = "split_k",
       .idea = "a cluster cuts k, and adds up in distributed shared memory",
       .min_compute_capability = 90};
-  // For y of any length, of up to 32 and of up to 16. The latter two need it with k contiguous.
-  using square = split_k_tuning<64, 64, 12>;
-  using flat = split_k_tuning<64, 32, 16>;
-  using thin = split_k_tuning<64, 16, 20>;
+  static constexpr int block_x = 64;
 
   template <class Problem>
   static support supports(const Problem& p) {
@@ -189,17 +189,16 @@ struct split_k {
   static int block_y(const Problem& p) {
     const bool k_contiguous = x_is_a(p) ? p.trans_b == transpose::yes : p.trans_a == transpose::no;
     const std::int64_t extent_y = std::min(p.m, p.n);
-    if (!k_contiguous || extent_y > flat::block_y) return square::block_y;
-    return extent_y > thin::block_y ? flat::block_y : thin::block_y;
+    return !k_contiguous || extent_y > 32 ? 64 : extent_y > 16 ? 32 : 16;
   }
 
   template <class Problem>
   static std::int64_t tiles(const Problem& p) {
-    return ceil_div<std::int64_t>(std::max(p.m, p.n), square::block_x) *
+    return ceil_div<std::int64_t>(std::max(p.m, p.n), block_x) *
            ceil_div<std::int64_t>(std::min(p.m, p.n), block_y(p)) * p.batch;
   }
 
-  /// Blocks per tile: as many as run at once, but none with less than two tiles of k. Clusters of
+  /// Blocks per tile: as many as run at once, but none with less than 256 bytes of k. Clusters of
   /// four or eight need neighbours, which some multiprocessors lack: 120 of 132 on an H100.
   template <class Problem>
   static int blocks_per_tile(const Problem& p, const device_facts& device) {
@@ -235,27 +234,29 @@ struct split_k {
   template <operand_major MajorX, operand_major MajorY, class Problem>
   static cudaError_t start_as(const Problem& p, cudaStream_t stream, int blocks) {
     if constexpr (MajorY == operand_major::k) {
-      if (block_y(p) == thin::block_y) return start_tiles<thin, MajorX, MajorY>(p, stream, blocks);
-      if (block_y(p) == flat::block_y) return start_tiles<flat, MajorX, MajorY>(p, stream, blocks);
+      if (block_y(p) == 16) return start_tiles<16, MajorX, MajorY>(p, stream, blocks);
+      if (block_y(p) == 32) return start_tiles<32, MajorX, MajorY>(p, stream, blocks);
     }
-    return start_tiles<square, MajorX, MajorY>(p, stream, blocks);
+    return start_tiles<64, MajorX, MajorY>(p, stream, blocks);
   }
 
-  template <class Tuning, operand_major MajorX, operand_major MajorY, class Problem>
+  template <int BlockY, operand_major MajorX, operand_major MajorY, class Problem>
   static cudaError_t start_tiles(const Problem& p, cudaStream_t stream, int blocks) {
+    using enum operand_major;
+    using tuning = split_k_tuning<block_x, BlockY, MajorX == k && MajorY == k ? 2 : 1>;
     using input = typename Problem::input;
-    using tile_x = detail::warpgroup_operand<input, Tuning::block_x, MajorX>;
-    using tile_y = detail::warpgroup_operand<input, Tuning::block_y, MajorY>;
+    using tile_x = detail::warpgroup_operand<input, tuning::block_x, MajorX, tuning::panels>;
+    using tile_y = detail::warpgroup_operand<input, tuning::block_y, MajorY, tuning::panels>;
     detail::operand_map map_x = {}, map_y = {};
     const cudaError_t status = x_is_a(p)
                                    ? detail::make_operand_maps<tile_x, tile_y>(map_x, map_y, p)
                                    : detail::make_operand_maps<tile_y, tile_x>(map_y, map_x, p);
     if (status != cudaSuccess) return status;
     return warpladder::launch_kernel(
-        split_k_kernel<Tuning, MajorX, MajorY, Problem>,
+        split_k_kernel<tuning, MajorX, MajorY, Problem>,
         {.grid = dim3(unsigned(tiles(p) / p.batch * blocks), unsigned(p.batch)),
-         .block = dim3(Tuning::threads),
-         .shared_bytes = Tuning::shared_bytes,
+         .block = dim3(tuning::threads),
+         .shared_bytes = tuning::shared_bytes,
          .stream = stream,
          .cluster = unsigned(blocks),
          .overlaps_kernel_before = true},

@@ -19,7 +19,7 @@ struct tile_64x64 : tile_order {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_tuning<64, 12, 1>, banded_order<16>>(p, stream);
+    return launch_persistent<persistent_tuning<64, 6, 1, 2>, banded_order<16>>(p, stream);
   }
 };
 
@@ -29,7 +29,7 @@ struct tile_64x128 : tile_order {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_tuning<128, 7, 1>, banded_order<16>>(p, stream);
+    return launch_persistent<persistent_tuning<128, 4, 1, 2>, banded_order<16>>(p, stream);
   }
 };
 

@@ -26,36 +26,42 @@ namespace warpladder::gemm_tc::detail {
 /// An operand for the copy engine: its boxes, and the last one if that is smaller.
 struct operand_map {
   tensor_map box, last;
+  bool has_panels;  ///< a box is Panels of 128 bytes along k, which the map counts as matrices
 };
 
 __device__ __forceinline__ void prefetch_operand(const operand_map& map) {
   prefetch_tensor_map(map.box), prefetch_tensor_map(map.last);
 }
 
-template <class In, int Extent, operand_major Major>
+/// Panels: a tile has so many times 128 bytes along k.
+template <class In, int Extent, operand_major Major, int Panels = 1>
 struct warpgroup_operand {
-  static constexpr int depth = 128 / int(sizeof(In));  // k per tile
+  static constexpr int panel = 128 / int(sizeof(In)), depth = Panels * panel;  // k per tile
   static constexpr int k_steps = depth / warpgroup_mma_k<In>;
   static constexpr bool is_k_major = Major == operand_major::k;
-  static constexpr int bytes = Extent * 128;
+  static constexpr int bytes = Extent * 128 * Panels;
   static constexpr int box =  // rows or columns of it
-      Extent % 64 == 0 ? 64
-      : Extent > 64    ? Extent / 2
-                       : Extent;
+      Extent % 64 == 0 && (Panels == 1 || !is_k_major) ? 64
+      : Extent > 64 && Panels == 1                     ? Extent / 2
+                                                       : Extent;
   static_assert(box % 8 == 0 && Extent % box == 0 && (is_k_major || box == 64));
 
   /// The operand of step `k_step` of a tile, from row (or column) `outer` on, a multiple of 64.
   static __device__ __forceinline__ matrix_descriptor at(const void* tile, int outer, int k_step) {
     const auto* const start = static_cast<const unsigned char*>(tile);
-    // 64 rows of 128 bytes, or one chunk of 64 columns: either way outer * 128 bytes.
-    return matrix_descriptor(start + outer * 128, depth * 128)
-        .advanced(is_k_major ? k_step * 32 : k_step * warpgroup_mma_k<In> * 128);
+    constexpr int steps = k_steps / Panels;  // of a panel
+    if constexpr (is_k_major)
+      return matrix_descriptor(start + (k_step / steps * Extent + outer) * 128, panel * 128)
+          .advanced(k_step % steps * 32);
+    else  // a chunk of 64 columns has a row of 128 bytes for each k
+      return matrix_descriptor(start + outer / 64 * depth * 128, depth * 128)
+          .advanced(k_step * warpgroup_mma_k<In> * 128);
   }
 
   /// What request() brings of a tile from row (column) `outer` of `extent` on.
   static __device__ __forceinline__ unsigned bytes_inside(int outer, std::int64_t extent) {
     const int inside = int(min(std::int64_t{Extent}, max(std::int64_t{0}, extent - outer)));
-    return unsigned(is_k_major ? inside : int(round_up(inside, box))) * 128;
+    return unsigned(is_k_major ? inside : int(round_up(inside, box))) * 128 * Panels;
   }
 
   /// Starts the copies of a tile; called by one thread. `outer` is a multiple of Extent.
@@ -64,10 +70,19 @@ struct warpgroup_operand {
                                                  transaction_barrier& landed) {
 #pragma unroll
     for (int part = 0; part < Extent; part += box) {
-      if (part < extent - outer)
-        tensor_copy(static_cast<unsigned char*>(tile) + part * 128,
-                    part + box <= extent - outer ? map.box : map.last,
-                    is_k_major ? outer + part : k, is_k_major ? k : outer + part, landed, matrix);
+      if (part >= extent - outer) continue;
+      auto* const to = static_cast<unsigned char*>(tile) + part * 128 * (is_k_major ? 1 : Panels);
+      const bool is_whole = part + box <= extent - outer;
+      const tensor_map& one = is_whole ? map.box : map.last;
+      if constexpr (!is_k_major) {
+        tensor_copy(to, one, k, outer + part, landed, matrix);
+      } else if (Panels > 1 && is_whole && map.has_panels) {
+        tensor_copy(to, one, outer + part, 0, landed, k / panel);
+      } else {
+#pragma unroll
+        for (int i = 0; i < Panels; ++i)
+          tensor_copy(to + i * Extent * 128, one, outer + part, k + i * panel, landed, matrix);
+      }
     }
   }
 
@@ -97,6 +112,7 @@ struct warpgroup_operand {
                               std::int64_t ld, std::int64_t batch, std::int64_t stride) {
     const std::int64_t matrices = stride == 0 ? 1 : batch;
     if (matrices == 1) stride = 0;
+    map.has_panels = false;
     if (!is_k_major) {
       const cudaError_t status =
           make_tensor_map<In>(map.box, {base, k, outer, ld, depth, box, true, matrices, stride});
@@ -104,11 +120,18 @@ struct warpgroup_operand {
       return status;
     }
     const auto make = [&](tensor_map& one, int rows) {
-      return make_tensor_map<In>(one, {base, outer, k, ld, rows, depth, true, matrices, stride});
+      return make_tensor_map<In>(one, {base, outer, k, ld, rows, panel, true, matrices, stride});
     };
-    const cudaError_t status = make(map.box, box);
+    cudaError_t status = make(map.box, box);
     map.last = map.box;
-    return status != cudaSuccess || outer % box == 0 ? status : make(map.last, int(outer % box));
+    if (status == cudaSuccess && outer % box != 0) status = make(map.last, int(outer % box));
+    // Two lines of 128 bytes that follow each other come sooner by one request than by two.
+    if (status == cudaSuccess && Panels > 1 && matrices == 1 && k % panel == 0) {
+      map.has_panels = true;
+      status = make_tensor_map<In>(
+          map.box, {base, outer, panel, ld, box, panel, true, k / panel, panel, Panels});
+    }
+    return status;
   }
 };
 
