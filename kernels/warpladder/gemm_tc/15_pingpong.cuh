@@ -20,12 +20,10 @@
 
 namespace warpladder::gemm_tc {
 
-/// A tile of 128 x BlockN for each of two warpgroups that take turns.
+/// A tile of 128 x BlockN for each of two warpgroups that take turns, and as many buffers as leave
+/// room for their staging.
 template <int BlockN>
-    struct pingpong_tuning : persistent_tuning < BlockN,
-    BlockN<128             ? 7
-           : BlockN == 128 ? 6
-                           : 5> {
+struct pingpong_tuning : persistent_tuning<BlockN, (206 << 10) / ((128 + BlockN) * 128)> {
   template <class Problem>
   using staging = detail::staged_store<BlockN, Problem, 10>;
 
