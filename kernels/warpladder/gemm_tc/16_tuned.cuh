@@ -284,7 +284,7 @@ struct tuned {
     if (split_k::supports(p)) {
       const int blocks = split_k::blocks_per_tile(p, device), cols = split_k::block_y(p);
       const std::int64_t all = split_k::tiles(p) * blocks;
-      const int reduction = blocks == 1 ? 1500 : 2 * all <= device.multiprocessors ? 5000 : 10000;
+      const int reduction = blocks == 1 ? 1500 : 2 * all <= device.multiprocessors ? 5000 : 11500;
       if (all <= device.multiprocessors)
         offer(method::split_k,
               ceil_div<std::int64_t>(k_tiles, blocks) * clocks_per_k_tile(64, cols) + reduction);

@@ -4,6 +4,7 @@
 // consumer; the ring is as deep as there is room for.
 #pragma once
 
+#include <cstdint>
 #include <warpladder/core/rung.hpp>
 #include <warpladder/gemm_tc/10_tile_order.cuh>
 #include <warpladder/gemm_tc/15_pingpong.cuh>
@@ -11,26 +12,35 @@
 
 namespace warpladder::gemm_tc {
 
-struct tile_64x64 : tile_order {
+/// 64 rows. Such a tile is multiplied in less time than producer and consumer take to meet: with
+/// long k they meet once per two panels, and where k is short the first panel counts.
+template <int BlockN>
+struct tile_64_rows : tile_order {
+  template <class Problem>
+  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    const std::int64_t k_bytes = p.depth() * std::int64_t{sizeof(typename Problem::input)};
+    return k_bytes >= 1024 ? launch_with<2>(p, stream) : launch_with<1>(p, stream);
+  }
+
+ private:
+  template <int Panels, class Problem>
+  static cudaError_t launch_with(const Problem& p, cudaStream_t stream) {
+    constexpr int stages = (192 << 10) / ((64 + BlockN) * Panels * 128);
+    return launch_persistent<persistent_tuning<BlockN, stages, 1, Panels>, banded_order<16>>(
+        p, stream);
+  }
+};
+
+struct tile_64x64 : tile_64_rows<64> {
   static constexpr rung_info info{.step = 10,
                                   .name = "tile_64x64",
                                   .idea = "10 for few tiles and short k",
                                   .min_compute_capability = 90};
-
-  template <class Problem>
-  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_tuning<64, 6, 1, 2>, banded_order<16>>(p, stream);
-  }
 };
 
-struct tile_64x128 : tile_order {
+struct tile_64x128 : tile_64_rows<128> {
   static constexpr rung_info info{
       .step = 10, .name = "tile_64x128", .idea = "10 for a few more", .min_compute_capability = 90};
-
-  template <class Problem>
-  static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_persistent<persistent_tuning<128, 4, 1, 2>, banded_order<16>>(p, stream);
-  }
 };
 
 struct tile_192x192 : tile_order {
