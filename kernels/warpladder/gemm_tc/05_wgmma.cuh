@@ -45,7 +45,10 @@ __global__ void __launch_bounds__(128)
   if (batch >= p.batch) return;
   const int tiles = ceil_div(p.depth(), tile_a::depth);
 
-  if (threadIdx.x == 0) landed.init();
+  if (threadIdx.x == 0) {
+    landed.init();
+    allow_any_values(shared_a, tile_a::bytes + tile_b::bytes);
+  }
   __syncthreads();
 
   typename Problem::scalar sum[2][block_n / 2] = {};

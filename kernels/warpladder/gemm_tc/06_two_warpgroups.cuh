@@ -62,6 +62,7 @@ __global__ void __launch_bounds__(256, 1)
   };
 
   if (threadIdx.x == 0) {
+    allow_any_values(ring, stages * stage_bytes);
     for (transaction_barrier& barrier : landed) barrier.init();
   }
   __syncthreads();

@@ -47,6 +47,7 @@ __global__ void __launch_bounds__(384, 1)
   const int tiles = ceil_div(p.depth(), tile_a::depth);
 
   if (threadIdx.x == 0) {
+    allow_any_values(ring, stages * stage_bytes);  // rows that are not there
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(consumers * 4);  // a warp each
   }

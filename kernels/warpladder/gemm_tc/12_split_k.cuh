@@ -77,6 +77,7 @@ __global__ void __launch_bounds__(Tuning::threads)
   const int last_tile = int((rank + 1) * tiles_k / blocks);
 
   if (thread == 0) {
+    allow_any_values(ring, stages * stage_bytes);  // rows that are not there
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(tuning::multipliers / 32);
     if (p.depth() > 0) detail::prefetch_operand(map_x), detail::prefetch_operand(map_y);

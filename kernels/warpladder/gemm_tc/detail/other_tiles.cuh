@@ -13,32 +13,28 @@
 namespace warpladder::gemm_tc {
 
 /// 64 rows. Such a tile is multiplied in less time than producer and consumer take to meet: with
-/// long k they meet once per two panels, and where k is short the first panel counts.
-template <int BlockN>
+/// long k they meet once per two panels, and where k is short the first panel counts. Stages:
+/// buffers of two panels; those of one are one less than twice as many, to leave room for barriers.
+template <int BlockN, int Stages>
 struct tile_64_rows : tile_order {
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    using one_panel = persistent_tuning<BlockN, 2 * Stages - 1, 1>;
+    using two_panels = persistent_tuning<BlockN, Stages, 1, 2>;
     const std::int64_t k_bytes = p.depth() * std::int64_t{sizeof(typename Problem::input)};
-    return k_bytes >= 1024 ? launch_with<2>(p, stream) : launch_with<1>(p, stream);
-  }
-
- private:
-  template <int Panels, class Problem>
-  static cudaError_t launch_with(const Problem& p, cudaStream_t stream) {
-    constexpr int stages = (192 << 10) / ((64 + BlockN) * Panels * 128);
-    return launch_persistent<persistent_tuning<BlockN, stages, 1, Panels>, banded_order<16>>(
-        p, stream);
+    return k_bytes >= 1024 ? launch_persistent<two_panels, banded_order<16>>(p, stream)
+                           : launch_persistent<one_panel, banded_order<16>>(p, stream);
   }
 };
 
-struct tile_64x64 : tile_64_rows<64> {
+struct tile_64x64 : tile_64_rows<64, 6> {
   static constexpr rung_info info{.step = 10,
                                   .name = "tile_64x64",
                                   .idea = "10 for few tiles and short k",
                                   .min_compute_capability = 90};
 };
 
-struct tile_64x128 : tile_64_rows<128> {
+struct tile_64x128 : tile_64_rows<128, 4> {
   static constexpr rung_info info{
       .step = 10, .name = "tile_64x128", .idea = "10 for a few more", .min_compute_capability = 90};
 };
