@@ -126,9 +126,8 @@ cudaError_t make_tensor_map(tensor_map& map, const tensor_shape<T>& of) {
 __device__ __forceinline__ void prefetch_tensor_map(const tensor_map& map);
 
 /// Starts the copy of the map's box at (row, col) of matrix `matrix` (and the next ones, if a box
-/// has several), any part of which may lie
-/// outside the matrix, to `shared` (16-byte aligned, 1024 if swizzled); `barrier` counts all bytes
-/// of the box. Called by one thread.
+/// has several), any part of which may lie outside the matrix, to `shared` (16-byte aligned, 1024
+/// if swizzled); `barrier` counts all bytes of the box. Called by one thread.
 __device__ __forceinline__ void tensor_copy(void* shared, const tensor_map& map, int row, int col,
                                             transaction_barrier& barrier, int matrix = 0);
 

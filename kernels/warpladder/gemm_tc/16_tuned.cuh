@@ -267,12 +267,11 @@ struct tuned {
     // many.
     const bool few_waves = waves_of(128, 128) <= 2;
     // With one or two tiles of k all is storing, and 10 stages more at a time.
-    if (k_tiles > 2 || few_waves) offer_turns(method::pingpong_128x192, 128, 192, 100);
+    const bool turns_pay = k_tiles > 2 || few_waves;
+    if (turns_pay) offer_turns(method::pingpong_128x192, 128, 192, 100);
     if (p.trans_b == transpose::yes) {
-      if (k_tiles > 2 || few_waves) {
-        offer_turns(method::pingpong_128x176, 128, 176, 100);
-        offer_turns(method::pingpong_128x160, 128, 160, 102);
-      }
+      if (turns_pay) offer_turns(method::pingpong_128x176, 128, 176, 100);
+      if (turns_pay) offer_turns(method::pingpong_128x160, 128, 160, 102);
       if (waves_of(128, 96) == 1) offer_turns(method::pingpong_128x96, 128, 96, 103);
     } else if (k_tiles >= 16 && pingpong_160x128::supports(p)) {  // stored in more passes
       offer_turns(method::pingpong_176x128, 176, 128, 100);

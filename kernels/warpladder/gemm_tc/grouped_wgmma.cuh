@@ -61,6 +61,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   const int warpgroup = int(threadIdx.x) / 128;
 
   if (threadIdx.x == 0) {
+    allow_any_values(ring, tuning::stages * tuning::stage_bytes);  // rows that are not there
     for (transaction_barrier& barrier : full) barrier.init(1);
     for (transaction_barrier& barrier : empty) barrier.init(tuning::consumers * 4);
     if (p.depth() > 0) detail::prefetch_operand(map_a), detail::prefetch_operand(map_b);

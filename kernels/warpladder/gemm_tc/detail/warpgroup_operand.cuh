@@ -95,7 +95,7 @@ struct warpgroup_operand {
                                                              int rank) {
     constexpr int share = Extent / Blocks;
     constexpr unsigned everybody = (1u << Blocks) - 1;
-    static_assert(share % box == 0);
+    static_assert(share % box == 0 && Panels == 1);
 #pragma unroll
     for (int part = 0; part < share; part += box) {
       const int at = rank * share + part;
@@ -112,25 +112,20 @@ struct warpgroup_operand {
                               std::int64_t ld, std::int64_t batch, std::int64_t stride) {
     const std::int64_t matrices = stride == 0 ? 1 : batch;
     if (matrices == 1) stride = 0;
-    map.has_panels = false;
-    if (!is_k_major) {
-      const cudaError_t status =
-          make_tensor_map<In>(map.box, {base, k, outer, ld, depth, box, true, matrices, stride});
-      map.last = map.box;  // columns outside cost nothing
-      return status;
-    }
-    const auto make = [&](tensor_map& one, int rows) {
+    const auto make_k_major = [&](tensor_map& one, int rows) {
       return make_tensor_map<In>(one, {base, outer, k, ld, rows, panel, true, matrices, stride});
     };
-    cudaError_t status = make(map.box, box);
-    map.last = map.box;
-    if (status == cudaSuccess && outer % box != 0) status = make(map.last, int(outer % box));
     // Two lines of 128 bytes that follow each other come sooner by one request than by two.
-    if (status == cudaSuccess && Panels > 1 && matrices == 1 && k % panel == 0) {
-      map.has_panels = true;
-      status = make_tensor_map<In>(
-          map.box, {base, outer, panel, ld, box, panel, true, k / panel, panel, Panels});
-    }
+    map.has_panels = is_k_major && Panels > 1 && matrices == 1 && k % panel == 0;
+    cudaError_t status =
+        !is_k_major
+            ? make_tensor_map<In>(map.box, {base, k, outer, ld, depth, box, true, matrices, stride})
+        : map.has_panels ? make_tensor_map<In>(map.box, {base, outer, panel, ld, box, panel, true,
+                                                         k / panel, panel, Panels})
+                         : make_k_major(map.box, box);
+    map.last = map.box;  // also of Major outer: columns outside cost nothing
+    if (status == cudaSuccess && is_k_major && outer % box != 0)
+      status = make_k_major(map.last, int(outer % box));
     return status;
   }
 };
