@@ -32,7 +32,10 @@ std::span<const rung_entry<gemm_tc::problem<In, Out>>> gemm_tc_tuned_tiles() {
       make_entry<problem, tile_192x192>(),     make_entry<problem, pingpong_128x96>(),
       make_entry<problem, pingpong_128x160>(), make_entry<problem, pingpong_128x176>(),
       make_entry<problem, pingpong_128x192>(), make_entry<problem, pingpong_160x128>(),
-      make_entry<problem, pingpong_176x128>()};
+      make_entry<problem, pingpong_176x128>(), make_entry<problem, paired_32x64>(),
+      make_entry<problem, paired_64x64>(),     make_entry<problem, paired_96x64>(),
+      make_entry<problem, paired_128x64>(),    make_entry<problem, paired_160x64>(),
+      make_entry<problem, paired_192x64>()};
   return table;
 }
 

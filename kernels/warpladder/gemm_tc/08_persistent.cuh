@@ -43,6 +43,11 @@ struct persistent_tuning {
   static constexpr int staging_kib = consumers < 3 ? std::min(BlockN / 4, 32) : 10;  ///< of one
   static constexpr bool moves_registers = BlockN > 128;  ///< else 168 are enough for a consumer
   static constexpr int consumer_registers = consumers < 3 ? 240 : 160;
+
+  template <class Problem>
+  using staging = detail::staged_store<BlockN, Problem, staging_kib>;
+
+  static constexpr bool takes(operand_major /*a*/, operand_major /*b*/) { return true; }
 };
 
 /// 128 x 256, and as many buffers as leave room for the rows that wait to be stored.
@@ -50,6 +55,8 @@ using persistent_default = persistent_tuning<256, 3>;
 
 /// Tiles of C one row after the other.
 struct row_order {
+  static constexpr bool for_all_products = false;
+
   /// Column (x) and row (y) of the tile-th of rows x cols tiles.
   static __device__ __forceinline__ int2 place(int tile, int /*rows*/, int cols) {
     return {tile % cols, tile / cols};
@@ -69,7 +76,7 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   using input = typename Problem::input;
   using tile_a = detail::warpgroup_operand<input, tuning::block_m, MajorA, tuning::panels>;
   using tile_b = detail::warpgroup_operand<input, tuning::block_n, MajorB, tuning::panels>;
-  using staging = detail::staged_store<tuning::block_n, Problem, tuning::staging_kib>;
+  using staging = typename tuning::template staging<Problem>;
 
   __shared__ transaction_barrier full[tuning::stages], empty[tuning::stages];
   auto* const ring = dynamic_shared<unsigned char>();
@@ -148,36 +155,42 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   }
 }
 
-/// Launches the kernel with a tuning and an order of the tiles.
+/// Launches the kernel with a tuning and an order of the tiles. `cluster` blocks run side by side.
 template <class Tuning, class Order, class Problem>
-cudaError_t launch_persistent(const Problem& p, cudaStream_t stream) {
+cudaError_t launch_persistent(const Problem& p, cudaStream_t stream, int cluster = 1) {
   if (p.is_empty()) return cudaSuccess;
-  return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() {
-    using input = typename Problem::input;
-    using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA, Tuning::panels>;
-    using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB, Tuning::panels>;
-    using staging = detail::staged_store<Tuning::block_n, Problem, Tuning::staging_kib>;
-    device_facts device;
-    cudaError_t status = query_device(device);
-    if (status != cudaSuccess) return status;
+  return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() -> cudaError_t {
+    if constexpr (!Tuning::takes(MajorA, MajorB)) {
+      return cudaErrorNotSupported;
+    } else {
+      using input = typename Problem::input;
+      using tile_a = detail::warpgroup_operand<input, Tuning::block_m, MajorA, Tuning::panels>;
+      using tile_b = detail::warpgroup_operand<input, Tuning::block_n, MajorB, Tuning::panels>;
+      using staging = typename Tuning::template staging<Problem>;
+      device_facts device;
+      cudaError_t status = query_device(device);
+      if (status != cudaSuccess) return status;
 
-    persistent_walk<Tuning, Order> walk;
-    status = detail::make_walk(walk, p, tile_a::depth);
-    detail::operand_map map_a = {}, map_b = {};
-    tensor_map map_c = {};
-    if (status == cudaSuccess) status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
-    const bool by_engine = staging::can_engine(p);
-    if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
-    if (status != cudaSuccess) return status;
-    return warpladder::launch_kernel(
-        persistent_kernel<Tuning, Order, MajorA, MajorB, Problem>,
-        {.grid = dim3(unsigned(std::min(walk.tiles, device.multiprocessors))),
-         .block = dim3(Tuning::threads),
-         .shared_bytes =
-             Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
-         .stream = stream,
-         .overlaps_kernel_before = true},
-        p, walk, by_engine, map_a, map_b, map_c);
+      persistent_walk<Tuning, Order> walk;
+      status = detail::make_walk(walk, p, tile_a::depth);
+      detail::operand_map map_a = {}, map_b = {};
+      tensor_map map_c = {};
+      if (status == cudaSuccess)
+        status = detail::make_operand_maps<tile_a, tile_b>(map_a, map_b, p);
+      const bool by_engine = staging::can_engine(p);
+      if (status == cudaSuccess && by_engine) status = staging::make_map(map_c, p);
+      if (status != cudaSuccess) return status;
+      return warpladder::launch_kernel(
+          persistent_kernel<Tuning, Order, MajorA, MajorB, Problem>,
+          {.grid = dim3(unsigned(detail::walking_blocks(walk.tiles, device, cluster))),
+           .block = dim3(Tuning::threads),
+           .shared_bytes =
+               Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
+           .stream = stream,
+           .cluster = unsigned(cluster),
+           .overlaps_kernel_before = true},
+          p, walk, by_engine, map_a, map_b, map_c);
+    }
   });
 }
 

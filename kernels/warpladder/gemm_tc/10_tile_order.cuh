@@ -18,6 +18,8 @@ namespace warpladder::gemm_tc {
 /// Bands of `Height` rows of tiles, column by column; the last band may be lower.
 template <int Height>
 struct banded_order {
+  static constexpr bool for_all_products = false;
+
   static __device__ __forceinline__ int2 place(int tile, int rows, int cols) {
     const int in_band = Height * cols, first_row = tile / in_band * Height;
     const int height = rows - first_row < Height ? rows - first_row : Height;

@@ -134,9 +134,9 @@ __global__ void __launch_bounds__(Tuning::threads, 1)
   }
 }
 
-/// Launches the kernel with a tuning and an order of the tiles.
+/// Launches the kernel with a tuning and an order of the tiles. `cluster` blocks run side by side.
 template <class Tuning, class Order, class Problem>
-cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
+cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream, int cluster = 1) {
   if (p.is_empty()) return cudaSuccess;
   return detail::with_majors(p, [&]<operand_major MajorA, operand_major MajorB>() -> cudaError_t {
     if constexpr (!Tuning::takes(MajorA, MajorB)) {
@@ -161,11 +161,12 @@ cudaError_t launch_pingpong(const Problem& p, cudaStream_t stream) {
       if (status != cudaSuccess) return status;
       return warpladder::launch_kernel(
           pingpong_kernel<Tuning, Order, MajorA, MajorB, Problem>,
-          {.grid = dim3(unsigned(std::min(walk.tiles, device.multiprocessors))),
+          {.grid = dim3(unsigned(detail::walking_blocks(walk.tiles, device, cluster))),
            .block = dim3(Tuning::threads),
            .shared_bytes =
                Tuning::stages * Tuning::stage_bytes + Tuning::consumers * staging::shared_bytes,
            .stream = stream,
+           .cluster = unsigned(cluster),
            .overlaps_kernel_before = true},
           p, walk, by_engine, map_a, map_b, map_c);
     }
@@ -190,7 +191,8 @@ struct pingpong {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
-    return launch_pingpong<pingpong_tuning<128>, banded_order<8>>(p, stream);
+    const bool is_even = ceil_div<std::int64_t>(p.m, 128) % 2 == 0;
+    return launch_pingpong<pingpong_tuning<128>, banded_order<8>>(p, stream, is_even ? 2 : 1);
   }
 };
 

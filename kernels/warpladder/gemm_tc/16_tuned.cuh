@@ -62,7 +62,13 @@ struct tuned {
     pingpong_128x176,
     pingpong_128x192,
     pingpong_160x128,
-    pingpong_176x128
+    pingpong_176x128,
+    paired_32x64,
+    paired_64x64,
+    paired_96x64,
+    paired_128x64,
+    paired_160x64,
+    paired_192x64
   };
 
   static constexpr std::string_view name_of(method m) {
@@ -101,6 +107,18 @@ struct tuned {
         return "15_pingpong, 160 x 128";
       case method::pingpong_176x128:
         return "15_pingpong, 176 x 128";
+      case method::paired_32x64:
+        return "10_tile_order, pairs of 32 x 64";
+      case method::paired_64x64:
+        return "10_tile_order, pairs of 64 x 64";
+      case method::paired_96x64:
+        return "10_tile_order, pairs of 96 x 64";
+      case method::paired_128x64:
+        return "10_tile_order, pairs of 128 x 64";
+      case method::paired_160x64:
+        return "10_tile_order, pairs of 160 x 64";
+      case method::paired_192x64:
+        return "10_tile_order, pairs of 192 x 64";
     }
     return "?";
   }
@@ -187,6 +205,18 @@ struct tuned {
         return pingpong_160x128::launch(p, stream, scratch);
       case method::pingpong_176x128:
         return pingpong_176x128::launch(p, stream, scratch);
+      case method::paired_32x64:
+        return paired_32x64::launch(p, stream, scratch);
+      case method::paired_64x64:
+        return paired_64x64::launch(p, stream, scratch);
+      case method::paired_96x64:
+        return paired_96x64::launch(p, stream, scratch);
+      case method::paired_128x64:
+        return paired_128x64::launch(p, stream, scratch);
+      case method::paired_160x64:
+        return paired_160x64::launch(p, stream, scratch);
+      case method::paired_192x64:
+        return paired_192x64::launch(p, stream, scratch);
     }
     return cudaErrorInvalidValue;
   }
@@ -238,16 +268,24 @@ struct tuned {
     };
     // The copy engine reads lines of 128 bytes. Where rows begin elsewhere it needs two for each.
     const int lines_a = lines_per_row(p.a, p.lda), lines_b = lines_per_row(p.b, p.ldb);
-    const auto clocks_per_k_tile = [&](int rows, int cols, int blocks_per_b = 1) {
-      return std::max(rows * cols / 32, (rows * lines_a + cols * lines_b / blocks_per_b) * 2);
+    const auto reading = [&](int rows, int cols) { return (rows * lines_a + cols * lines_b) * 2; };
+    // A B that fills more than half of L2, and is read from both of its sides, comes slower by a
+    // third: detail/other_tiles.cuh. A column of tiles that is one cluster is read from one side.
+    const double b_bytes = double(p.k) * double(p.n) * sizeof(typename Problem::input);
+    const bool b_fills_l2 = 2 * b_bytes > device.l2_bytes && b_bytes <= device.l2_bytes;
+    const auto clocks_per_k_tile = [&](int rows, int cols, int cluster = 1) {
+      const bool from_both_sides = b_fills_l2 && p.m > rows * cluster && waves_of(rows, cols) == 1;
+      const int bytes = reading(rows, cols);
+      return std::max(rows * cols / 32, from_both_sides ? bytes * 4 / 3 : bytes);
     };
     method best = method::tile_128x256;
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
     const auto offer = [&](method which, std::int64_t clocks) {
       if (clocks < least) best = which, least = clocks;
     };
-    const auto offer_tiles = [&](method which, int rows, int cols, int border) {
-      offer(which, waves_of(rows, cols) * (k_tiles * clocks_per_k_tile(rows, cols) + border));
+    const auto offer_tiles = [&](method which, int rows, int cols, int border, int cluster = 1) {
+      offer(which,
+            waves_of(rows, cols) * (k_tiles * clocks_per_k_tile(rows, cols, cluster) + border));
     };
     constexpr int border = sizeof(typename Problem::output) == 4 ? 3500 : 1500;
     offer_tiles(method::tile_128x256, 128, 256, border);
@@ -255,11 +293,12 @@ struct tuned {
     if (lines_a + lines_b > 2)  // two blocks share what they read of B
       offer(method::multicast,
             ceil_div<std::int64_t>(tiles(p, 256, 256), device.multiprocessors / 2) *
-                (k_tiles * clocks_per_k_tile(128, 256, 2) + border));
+                (k_tiles * std::max(128 * 256 / 32, reading(128, 128)) + border));
     // 15 stores its last tile only when nothing is left to multiply.
     constexpr int last_store = 500;
-    const auto offer_turns = [&](method which, int rows, int cols, int percent) {
-      offer(which, waves_of(rows, cols) * k_tiles * clocks_per_k_tile(rows, cols) * percent / 100 +
+    const auto offer_turns = [&](method which, int rows, int cols, int percent, int cluster = 1) {
+      offer(which, waves_of(rows, cols) * k_tiles * clocks_per_k_tile(rows, cols, cluster) *
+                           percent / 100 +
                        last_store);
     };
     // Blocks drift apart, and no longer ask L2 for the same line at the same time. Narrow tiles
@@ -277,16 +316,38 @@ struct tuned {
       offer_turns(method::pingpong_176x128, 176, 128, 100);
       offer_turns(method::pingpong_160x128, 160, 128, 102);
     }
-    if (few_waves) offer_turns(method::pingpong_128x128, 128, 128, 103);
-    offer_tiles(method::tile_64x128, 64, 128, 1000);
-    offer_tiles(method::tile_64x64, 64, 64, 1000);
+    if (few_waves) offer_turns(method::pingpong_128x128, 128, 128, 103, 2);
+    if (k_tiles >= 8 && paired_32x64::supports(p)) {
+      // Rows of B that lie in one half of L2 come at 85 bytes a clock. No tile takes less than 200
+      // clocks, and with one panel per buffer a tenth more: all measured.
+      const auto offer_pairs = [&](method which, int rows, int percent) {
+        if (p.m > 2 * rows) return;
+        const int high = p.m > rows ? 2 : 1;  // tiles one above the other
+        const int part = p.m % high == 0 ? int(p.m) / high : rows;
+        const int bytes = reading(part, 64);
+        const int per_k_tile =
+            std::max({200, rows * 64 / 32, 2 * b_bytes <= device.l2_bytes ? bytes * 3 / 4 : bytes});
+        const std::int64_t waves =
+            ceil_div(high * ceil_div<std::int64_t>(p.n, 64), std::int64_t{device.multiprocessors});
+        offer(which, waves * (k_tiles * per_k_tile * percent / 100 + 1000));
+      };
+      offer_pairs(method::paired_32x64, 32, 100);
+      offer_pairs(method::paired_64x64, 64, 100);
+      offer_pairs(method::paired_96x64, 96, 100);
+      offer_pairs(method::paired_128x64, 128, 100);
+      offer_pairs(method::paired_160x64, 160, 110);
+      offer_pairs(method::paired_192x64, 192, 110);
+    }
+    offer_tiles(method::tile_64x128, 64, 128, 1000, 2);
+    offer_tiles(method::tile_64x64, 64, 64, 1000, 2);
     if (split_k::supports(p)) {
       const int blocks = split_k::blocks_per_tile(p, device), cols = split_k::block_y(p);
       const std::int64_t all = split_k::tiles(p) * blocks;
-      const int reduction = blocks == 1 ? 1500 : 2 * all <= device.multiprocessors ? 5000 : 11500;
+      const int reduction = blocks == 1 ? 2000 : 2 * all <= device.multiprocessors ? 5000 : 11500;
       if (all <= device.multiprocessors)
-        offer(method::split_k,
-              ceil_div<std::int64_t>(k_tiles, blocks) * clocks_per_k_tile(64, cols) + reduction);
+        offer(method::split_k, ceil_div<std::int64_t>(k_tiles, blocks) *
+                                       std::max(64 * cols / 32, reading(64, cols)) +
+                                   reduction);
     }
     return best;
   }

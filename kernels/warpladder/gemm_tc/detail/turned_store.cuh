@@ -4,6 +4,7 @@
 // holds pairs of neighbours in a column of C; on their way through shared memory they are turned.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -24,7 +25,7 @@ class turned_store {
   static constexpr bool can_turn = (sizeof(output) == 2 || sizeof(output) == 4) &&
                                    std::is_same_v<decltype(Problem::epilogue), no_epilogue>;
   static constexpr int chunk_cols = 128 / int(sizeof(output)), chunks = 64 / chunk_cols;
-  static constexpr int rows = 80 / chunks;  // of C in a pass: 10 KiB
+  static constexpr int rows = std::min(80 / chunks, N);  // of C in a pass: 10 KiB
 
  public:
   static constexpr int shared_bytes = chunks * rows * 128;
