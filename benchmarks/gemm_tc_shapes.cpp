@@ -10,6 +10,7 @@
 //   waves    m from 128 to 4096: how full the last wave of tiles is
 //   tokens   m from 1 to 8192 with n = k = 4096: a layer of weights, not in L2, few tokens to many
 //   types    one product in every type, both operands contiguous along k, with clock and power
+//   sm_80    rung 04, which knows compute capability 8.0 alone, and the vendor's kernels for it
 //
 // Everything is bf16 but for the types, and replayed by graphs: no host in the times. The vendor
 // and we take turns.
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <gemm_tc.hpp>
+#include <gemm_tc_sm_80.hpp>
 #include <harness/harness.hpp>
 #include <harness/median.hpp>
 #include <harness/nvml.hpp>
@@ -255,7 +257,25 @@ ordered_json study::measure() {
   if (device_.compute_capability >= 89) of_type("e4m3", __nv_fp8_e4m3{}, __nv_bfloat16{});
   of_type("int8", std::int8_t{}, std::int32_t{});
 
+  fmt::print("\nsm_80: kernels for compute capability 8.0, in turns\n");
+  ordered_json sm_80 = ordered_json::array();
+  for (std::int64_t n = side; n <= (quick_ ? side : 2 * side); n *= 2) {
+    for (const bool trans_b : {false, true}) {
+      const auto race = wl::bench::race_sm_80(n, trans_b, stream_);
+      sm_80.push_back({{"n", n},
+                       {"layout", trans_b ? "nt" : "nn"},
+                       {"vendor_us", race.vendor_seconds * 1e6},
+                       {"us", race.seconds * 1e6},
+                       {"vendor_kernel", race.vendor_kernel},
+                       {"vendor_kernels", race.vendor_kernels}});
+      fmt::print("{:>6} {} {:>12.2f} us {:>12.2f} us  {} of {}\n", n, trans_b ? "nt" : "nn",
+                 race.vendor_seconds * 1e6, race.seconds * 1e6, race.vendor_kernel,
+                 race.vendor_kernels);
+    }
+  }
+
   return {{"context", wl::bench::describe_study()},
+          {"sm_80", sm_80},
           {"widths", widths},
           {"depths", depths},
           {"waves", waves},

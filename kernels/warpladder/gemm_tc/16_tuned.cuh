@@ -317,16 +317,17 @@ struct tuned {
       offer_turns(method::pingpong_160x128, 160, 128, 102);
     }
     if (few_waves) offer_turns(method::pingpong_128x128, 128, 128, 103, 2);
+    offer_tiles(method::tile_64x128, 64, 128, 1000, 2);
     if (k_tiles >= 8 && paired_32x64::supports(p)) {
-      // Rows of B that lie in one half of L2 come at 85 bytes a clock. No tile takes less than 200
-      // clocks, and with one panel per buffer a tenth more: all measured.
+      // Two blocks side by side take a B that fits into half of L2 at 85 bytes a clock. No tile
+      // takes less than 200 clocks, and with one panel per buffer a tenth more: all measured.
       const auto offer_pairs = [&](method which, int rows, int percent) {
         if (p.m > 2 * rows) return;
         const int high = p.m > rows ? 2 : 1;  // tiles one above the other
         const int part = p.m % high == 0 ? int(p.m) / high : rows;
-        const int bytes = reading(part, 64);
-        const int per_k_tile =
-            std::max({200, rows * 64 / 32, 2 * b_bytes <= device.l2_bytes ? bytes * 3 / 4 : bytes});
+        const bool is_fast = high == 2 && 2 * b_bytes <= device.l2_bytes;
+        const int bytes = is_fast ? reading(part, 64) * 3 / 4 : reading(part, 64);
+        const int per_k_tile = std::max({200, rows * 64 / 32, bytes});
         const std::int64_t waves =
             ceil_div(high * ceil_div<std::int64_t>(p.n, 64), std::int64_t{device.multiprocessors});
         offer(which, waves * (k_tiles * per_k_tile * percent / 100 + 1000));
@@ -338,7 +339,6 @@ struct tuned {
       offer_pairs(method::paired_160x64, 160, 110);
       offer_pairs(method::paired_192x64, 192, 110);
     }
-    offer_tiles(method::tile_64x128, 64, 128, 1000, 2);
     offer_tiles(method::tile_64x64, 64, 64, 1000, 2);
     if (split_k::supports(p)) {
       const int blocks = split_k::blocks_per_tile(p, device), cols = split_k::block_y(p);

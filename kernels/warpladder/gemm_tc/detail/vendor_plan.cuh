@@ -101,6 +101,39 @@ class lt_product {
     return algorithms;
   }
 
+  /// Every algorithm in every configuration of tile and stages that can do this product. (On
+  /// Hopper these are kernels for sm_80; its own ones are given by the heuristics alone.)
+  std::vector<cublasLtMatmulAlgo_t> configured(std::size_t workspace_bytes) {
+    using input = typename Problem::input;
+    constexpr cudaDataType in = cuda_type<input>(), out = cuda_type<typename Problem::output>(),
+                           scale = cuda_type<typename Problem::scalar>();
+    std::vector<int> ids(1024);
+    int count = 0;
+    expect(cublasLtMatmulAlgoGetIds(handle(), compute_type<input>, scale, in, in, out, out,
+                                    int(ids.size()), ids.data(), &count));
+    if (status_ != CUBLAS_STATUS_SUCCESS) return {};
+    ids.resize(std::size_t(count));
+    std::vector<cublasLtMatmulAlgo_t> algorithms;
+    for (const int id : ids) {
+      cublasLtMatmulAlgo_t one;
+      if (cublasLtMatmulAlgoInit(handle(), compute_type<input>, scale, in, in, out, out, id,
+                                 &one) != CUBLAS_STATUS_SUCCESS)
+        continue;
+      for (const auto tile : choices(one, CUBLASLT_ALGO_CAP_TILE_IDS)) {
+        for (const auto stages : choices(one, CUBLASLT_ALGO_CAP_STAGES_IDS)) {
+          cublasLtMatmulHeuristicResult_t found;
+          if (configure(one, CUBLASLT_ALGO_CONFIG_TILE_ID, tile) &&
+              configure(one, CUBLASLT_ALGO_CONFIG_STAGES_ID, stages) &&
+              cublasLtMatmulAlgoCheck(handle(), &operation_, &first_, &second_, &result_, &result_,
+                                      &one, &found) == CUBLAS_STATUS_SUCCESS &&
+              found.workspaceSize <= workspace_bytes)
+            algorithms.push_back(one);
+        }
+      }
+    }
+    return algorithms;
+  }
+
   cublasStatus_t launch(const cublasLtMatmulAlgo_t& algorithm, cudaStream_t stream,
                         workspace_view workspace) {
     if (status_ != CUBLAS_STATUS_SUCCESS) return status_;
@@ -118,6 +151,20 @@ class lt_product {
   /// Any handle of cuBLAS is one of cublasLt.
   static cublasLtHandle_t handle() {
     return reinterpret_cast<cublasLtHandle_t>(warpladder::detail::cublas_handle());
+  }
+  static std::vector<std::uint32_t> choices(const cublasLtMatmulAlgo_t& algorithm,
+                                            cublasLtMatmulAlgoCapAttributes_t what) {
+    std::size_t bytes = 0;
+    cublasLtMatmulAlgoCapGetAttribute(&algorithm, what, nullptr, 0, &bytes);
+    std::vector<std::uint32_t> all(bytes / sizeof(std::uint32_t));
+    cublasLtMatmulAlgoCapGetAttribute(&algorithm, what, all.data(), bytes, &bytes);
+    if (all.empty()) all.push_back(0);  // undefined: there is nothing to choose
+    return all;
+  }
+  static bool configure(cublasLtMatmulAlgo_t& algorithm, cublasLtMatmulAlgoConfigAttributes_t what,
+                        std::uint32_t value) {
+    return cublasLtMatmulAlgoConfigSetAttribute(&algorithm, what, &value, sizeof value) ==
+           CUBLAS_STATUS_SUCCESS;
   }
   void expect(cublasStatus_t status) {
     if (status_ == CUBLAS_STATUS_SUCCESS) status_ = status;
