@@ -7,11 +7,13 @@
 #include <cudaTypedefs.h>
 
 #include <algorithm>
+#include <functional>
 #include <gemm_tc_sm_80.hpp>
 #include <harness/median.hpp>
 #include <harness/random.hpp>
 #include <limits>
 #include <stdexcept>
+#include <string>
 #include <vector>
 #include <warpladder/core/buffer.hpp>
 #include <warpladder/core/error.hpp>
@@ -81,7 +83,7 @@ sm_80_race race_sm_80(std::int64_t n, bool trans_b, stream_view stream) {
   const workspace_view workspace{lent.data(), lent.size()};
 
   const event begin(event::timing::on), end(event::timing::on);
-  const auto seconds = [&](int launches, const auto& launch) {
+  const auto seconds = [&](int launches, const std::function<void()>& launch) {
     stream.record(begin);
     for (int i = 0; i < launches; ++i) launch();
     stream.record(end);
@@ -96,8 +98,7 @@ sm_80_race race_sm_80(std::int64_t n, bool trans_b, stream_view stream) {
   sm_80_race race;
   vendor_plan best;
   double least = std::numeric_limits<double>::infinity();
-  for (const auto& algorithm : gemm_tc::detail::lt_product(p).configured(workspace.bytes)) {
-    const vendor_plan plan{algorithm};
+  for (const vendor_plan& plan : gemm_tc::detail::lt_product(p).configured(workspace.bytes)) {
     const std::string name = kernel_of(plan, p, stream, workspace);
     if (name.find("_80_") == name.npos) continue;
     ++race.vendor_kernels;

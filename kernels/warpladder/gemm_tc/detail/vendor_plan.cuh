@@ -53,6 +53,46 @@ struct vendor_plan {
   std::optional<cublasLtMatmulAlgo_t> algorithm;
 };
 
+/// What an algorithm of cublasLt can be configured with; 0 if there is nothing to choose.
+inline std::vector<std::uint32_t> lt_choices(const cublasLtMatmulAlgo_t& algorithm,
+                                             cublasLtMatmulAlgoCapAttributes_t what) {
+  std::size_t bytes = 0;
+  cublasLtMatmulAlgoCapGetAttribute(&algorithm, what, nullptr, 0, &bytes);
+  std::vector<std::uint32_t> all(bytes / sizeof(std::uint32_t));
+  cublasLtMatmulAlgoCapGetAttribute(&algorithm, what, all.data(), bytes, &bytes);
+  if (all.empty()) all.push_back(0);
+  return all;
+}
+
+/// Every algorithm of cublasLt for these types, with every tile and number of stages.
+inline std::vector<vendor_plan> lt_configurations(cublasLtHandle_t handle,
+                                                  cublasComputeType_t compute, cudaDataType scale,
+                                                  cudaDataType in, cudaDataType out) {
+  std::vector<int> ids(1024);
+  int count = 0;
+  if (cublasLtMatmulAlgoGetIds(handle, compute, scale, in, in, out, out, int(ids.size()),
+                               ids.data(), &count) != CUBLAS_STATUS_SUCCESS)
+    return {};
+  ids.resize(std::size_t(count));
+  std::vector<vendor_plan> all;
+  for (const int id : ids) {
+    cublasLtMatmulAlgo_t one = {};
+    if (cublasLtMatmulAlgoInit(handle, compute, scale, in, in, out, out, id, &one) !=
+        CUBLAS_STATUS_SUCCESS)
+      continue;
+    for (const std::uint32_t tile : lt_choices(one, CUBLASLT_ALGO_CAP_TILE_IDS)) {
+      for (const std::uint32_t stages : lt_choices(one, CUBLASLT_ALGO_CAP_STAGES_IDS)) {
+        if (cublasLtMatmulAlgoConfigSetAttribute(&one, CUBLASLT_ALGO_CONFIG_TILE_ID, &tile,
+                                                 sizeof tile) == CUBLAS_STATUS_SUCCESS &&
+            cublasLtMatmulAlgoConfigSetAttribute(&one, CUBLASLT_ALGO_CONFIG_STAGES_ID, &stages,
+                                                 sizeof stages) == CUBLAS_STATUS_SUCCESS)
+          all.push_back({one});
+      }
+    }
+  }
+  return all;
+}
+
 /// The descriptors of one product for cublasLt. They hold no memory: making them costs the host
 /// tens of nanoseconds, so that nothing has to be kept between launches.
 template <class Problem>
@@ -103,35 +143,18 @@ class lt_product {
 
   /// Every algorithm in every configuration of tile and stages that can do this product. (On
   /// Hopper these are kernels for sm_80; its own ones are given by the heuristics alone.)
-  std::vector<cublasLtMatmulAlgo_t> configured(std::size_t workspace_bytes) {
+  std::vector<vendor_plan> configured(std::size_t workspace_bytes) {
     using input = typename Problem::input;
-    constexpr cudaDataType in = cuda_type<input>(), out = cuda_type<typename Problem::output>(),
-                           scale = cuda_type<typename Problem::scalar>();
-    std::vector<int> ids(1024);
-    int count = 0;
-    expect(cublasLtMatmulAlgoGetIds(handle(), compute_type<input>, scale, in, in, out, out,
-                                    int(ids.size()), ids.data(), &count));
-    if (status_ != CUBLAS_STATUS_SUCCESS) return {};
-    ids.resize(std::size_t(count));
-    std::vector<cublasLtMatmulAlgo_t> algorithms;
-    for (const int id : ids) {
-      cublasLtMatmulAlgo_t one;
-      if (cublasLtMatmulAlgoInit(handle(), compute_type<input>, scale, in, in, out, out, id,
-                                 &one) != CUBLAS_STATUS_SUCCESS)
-        continue;
-      for (const auto tile : choices(one, CUBLASLT_ALGO_CAP_TILE_IDS)) {
-        for (const auto stages : choices(one, CUBLASLT_ALGO_CAP_STAGES_IDS)) {
-          cublasLtMatmulHeuristicResult_t found;
-          if (configure(one, CUBLASLT_ALGO_CONFIG_TILE_ID, tile) &&
-              configure(one, CUBLASLT_ALGO_CONFIG_STAGES_ID, stages) &&
-              cublasLtMatmulAlgoCheck(handle(), &operation_, &first_, &second_, &result_, &result_,
-                                      &one, &found) == CUBLAS_STATUS_SUCCESS &&
-              found.workspaceSize <= workspace_bytes)
-            algorithms.push_back(one);
-        }
-      }
-    }
-    return algorithms;
+    std::vector<vendor_plan> plans =
+        lt_configurations(handle(), compute_type<input>, cuda_type<typename Problem::scalar>(),
+                          cuda_type<input>(), cuda_type<typename Problem::output>());
+    std::erase_if(plans, [&](const vendor_plan& one) {
+      cublasLtMatmulHeuristicResult_t found = {};
+      return cublasLtMatmulAlgoCheck(handle(), &operation_, &first_, &second_, &result_, &result_,
+                                     &*one.algorithm, &found) != CUBLAS_STATUS_SUCCESS ||
+             found.workspaceSize > workspace_bytes;
+    });
+    return plans;
   }
 
   cublasStatus_t launch(const cublasLtMatmulAlgo_t& algorithm, cudaStream_t stream,
@@ -151,20 +174,6 @@ class lt_product {
   /// Any handle of cuBLAS is one of cublasLt.
   static cublasLtHandle_t handle() {
     return reinterpret_cast<cublasLtHandle_t>(warpladder::detail::cublas_handle());
-  }
-  static std::vector<std::uint32_t> choices(const cublasLtMatmulAlgo_t& algorithm,
-                                            cublasLtMatmulAlgoCapAttributes_t what) {
-    std::size_t bytes = 0;
-    cublasLtMatmulAlgoCapGetAttribute(&algorithm, what, nullptr, 0, &bytes);
-    std::vector<std::uint32_t> all(bytes / sizeof(std::uint32_t));
-    cublasLtMatmulAlgoCapGetAttribute(&algorithm, what, all.data(), bytes, &bytes);
-    if (all.empty()) all.push_back(0);  // undefined: there is nothing to choose
-    return all;
-  }
-  static bool configure(cublasLtMatmulAlgo_t& algorithm, cublasLtMatmulAlgoConfigAttributes_t what,
-                        std::uint32_t value) {
-    return cublasLtMatmulAlgoConfigSetAttribute(&algorithm, what, &value, sizeof value) ==
-           CUBLAS_STATUS_SUCCESS;
   }
   void expect(cublasStatus_t status) {
     if (status_ == CUBLAS_STATUS_SUCCESS) status_ = status;
