@@ -146,6 +146,15 @@ std::vector<tc_case> many_tiles() {
           {.m = 130, .n = 264, .k = 72, .batch = 3}};
 }
 
+/// Rows that fill one, two and more tiles of 32 to 192 rows, evenly and not, for tiles that come in
+/// pairs; the last two turn their ring more than once.
+std::vector<tc_case> pairs() {
+  if (sanitized) return {{48, 72, 208}, {77, 64, 32}};
+  return {{16, 136, 64},  {48, 72, 208},  {62, 200, 96}, {77, 64, 32},   {100, 80, 144},
+          {130, 264, 80}, {190, 64, 112}, {250, 72, 96}, {302, 136, 64}, {370, 80, 48},
+          {390, 72, 64},  {42, 72, 2304}, {63, 80, 2320}};
+}
+
 std::vector<tc_case> empty() {
   return {{.m = 4, .n = 5, .k = 3, .batch = 0},
           {0, 16, 4},
@@ -566,6 +575,8 @@ void add_tests(const std::string& type, const method<In, Out>& how) {
   add("tile_edges", [how] { both_kinds(how, weights_transposed(tile_edges())); });
   add("ragged_and_skinny", [how] { both_kinds(how, weights_transposed(ragged_and_skinny())); });
   add("many_tiles", [how] { both_kinds(how, weights_transposed(many_tiles())); });
+  if (how.name.find("_paired_") != how.name.npos)
+    add("pairs", [how] { both_kinds(how, weights_transposed(pairs())); });
   add("empty", [how] { both_kinds(how, weights_transposed(empty())); });
   add("layouts", [how] { both_kinds(how, layouts()); });
   add("scalars", [how] { both_kinds(how, weights_transposed(scalars())); });
