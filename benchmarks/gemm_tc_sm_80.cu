@@ -11,7 +11,6 @@
 #include <gemm_tc_sm_80.hpp>
 #include <harness/median.hpp>
 #include <harness/random.hpp>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -95,23 +94,42 @@ sm_80_race race_sm_80(std::int64_t n, bool trans_b, stream_view stream) {
       throw std::runtime_error("a kernel of the vendor's failed");
   };
 
-  sm_80_race race;
-  vendor_plan best;
-  double least = std::numeric_limits<double>::infinity();
+  struct rival {
+    vendor_plan plan;
+    std::string name;
+    std::vector<double> seconds = {};
+  };
+  std::vector<rival> field;
   for (const vendor_plan& plan : gemm_tc::detail::lt_product(p).configured(workspace.bytes)) {
     const std::string name = kernel_of(plan, p, stream, workspace);
-    if (name.find("_80_") == name.npos) continue;
-    ++race.vendor_kernels;
-    theirs(plan);  // loads it
-    const double time = seconds(3, [&] { theirs(plan); });
-    if (time < least) least = time, best = plan, race.vendor_kernel = name;
+    if (name.find("_80_") != name.npos) field.push_back({plan, name});
   }
-  if (race.vendor_kernels == 0)
+  if (field.empty())
     throw std::runtime_error("the vendor has no kernels for compute capability 8.0 here");
+  sm_80_race race;
+  race.vendor_kernels = int(field.size());
+  // In turns, so that a change of the clock hits all; who is far behind after one drops out.
+  const auto turn = [&] {
+    for (rival& one : field) one.seconds.push_back(seconds(3, [&] { theirs(one.plan); }));
+  };
+  const auto leader = [&] {
+    return std::min_element(field.begin(), field.end(), [](const rival& x, const rival& y) {
+      return median(x.seconds) < median(y.seconds);
+    });
+  };
+  turn();
+  for (rival& one : field) one.seconds.clear();  // the first launch loads the kernel
+  turn();
+  const double bound = 1.15 * median(leader()->seconds);
+  std::erase_if(field, [&](const rival& one) { return median(one.seconds) > bound; });
+  for (int i = 0; i < 14; ++i) turn();
+  const vendor_plan best = leader()->plan;
+  const double least = median(leader()->seconds);
+  race.vendor_kernel = leader()->name;
 
   std::vector<double> their_seconds, our_seconds;
   const int launches = std::max(3, int(2e-3 / least));
-  for (int turn = 0; turn < 21; ++turn) {
+  for (int round = 0; round < 21; ++round) {
     their_seconds.push_back(seconds(launches, [&] { theirs(best); }));
     our_seconds.push_back(
         seconds(launches, [&] { WARPLADDER_TRY(cp_async::launch(p, stream, {})); }));

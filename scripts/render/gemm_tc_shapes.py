@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables and plots of gemm_tc_shapes: what shape, alignment and type do to tensor cores."""
 
+import re
 import statistics
 
 from render.page import generator
@@ -147,6 +148,23 @@ def types_table(page):
         header = (page.header("type") + ["N"] + [f"{name}, TFLOP/s" for name in columns.values()]
                   + page.header("under load, TFLOP/s", "SM clock", "power"))
         return f"N × N × N, A Bᵀ:\n\n{table(header, rows, 'l' + 'r' * (len(header) - 1))}"
+    return study_block(page, render)
+
+
+@generator("gemm_tc_shapes/sm_80")
+def sm_80_table(page):
+    """Rung 04 and the vendor's kernels for compute capability 8.0."""
+    def render(study):
+        rows = []
+        for row in study["sm_80"]:
+            name = re.search(r"cutlass_80_\w*?align\d+", row["vendor_kernel"])
+            rows.append([f"{row['n']}³, {row['layout']}",
+                         f"`{name.group() if name else row['vendor_kernel']}`",
+                         duration(row["vendor_us"]), duration(row["us"]),
+                         ratio(row["vendor_us"] / row["us"])])
+        header = page.header("shape") + [page.say("fastest of {} kernels").format(
+            study["sm_80"][0]["vendor_kernels"])] + page.header("its time", "04 cp_async", "ratio")
+        return table(header, rows, "llrrr")
     return study_block(page, render)
 
 
