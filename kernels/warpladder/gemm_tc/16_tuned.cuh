@@ -4,7 +4,8 @@
 //
 //   few rows or columns         13, which reads the other operand once
 //   little work                 14
-//   everything else             9, 10 or 15 with one of their tiles, or 12: what takes least clocks
+//   everything else             9, 10 or 15 with one of their tiles, in pairs where that helps, or
+//                               12: what takes least clocks
 //   no wgmma for it             04
 //   rows that do not begin on   with scratch for it a copy in rows that do, and then as above;
 //   multiples of 16 bytes       else 02
