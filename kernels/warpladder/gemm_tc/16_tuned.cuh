@@ -270,14 +270,14 @@ struct tuned {
     // The copy engine reads lines of 128 bytes. Where rows begin elsewhere it needs two for each.
     const int lines_a = lines_per_row(p.a, p.lda), lines_b = lines_per_row(p.b, p.ldb);
     const auto reading = [&](int rows, int cols) { return (rows * lines_a + cols * lines_b) * 2; };
-    // A B that fills more than half of L2, and is read from both of its sides, comes slower by a
-    // third: detail/other_tiles.cuh. A column of tiles that is one cluster is read from one side.
+    // A B that fills more than half of L2 comes slower by a third, unless all tiles of a column are
+    // one cluster's: measured, see detail/other_tiles.cuh.
     const double b_bytes = double(p.k) * double(p.n) * sizeof(typename Problem::input);
     const bool b_fills_l2 = 2 * b_bytes > device.l2_bytes && b_bytes <= device.l2_bytes;
     const auto clocks_per_k_tile = [&](int rows, int cols, int cluster = 1) {
-      const bool from_both_sides = b_fills_l2 && p.m > rows * cluster && waves_of(rows, cols) == 1;
+      const bool is_slow = b_fills_l2 && p.m > rows * cluster && waves_of(rows, cols) == 1;
       const int bytes = reading(rows, cols);
-      return std::max(rows * cols / 32, from_both_sides ? bytes * 4 / 3 : bytes);
+      return std::max(rows * cols / 32, is_slow ? bytes * 4 / 3 : bytes);
     };
     method best = method::tile_128x256;
     std::int64_t least = std::numeric_limits<std::int64_t>::max();

@@ -4,11 +4,10 @@
 // consumer; the ring is as deep as there is room for.
 //
 // Narrow tiles wait for L2, and those in clusters of two wait less, though each block brings its
-// own operands. The blocks of a cluster are neighbours on the chip, and what one of them reads the
-// other reads at the same time. L2 has two halves: a line that is read from both sides lies in
-// both. Weights that fill more than a half, 4096 x 4096 of 16 bits, then no longer fit. (Measured
-// with 128 rows: 13.4 to 14.2 us alone, 11.2 in clusters of two; with half of the columns 9.3
-// and 9.2.)
+// own operands: 128 x 4096 x 4096 with 64 x 64 took 13.4 to 14.2 us alone, 11.2 in clusters. It
+// helps where weights fill more than half of L2 (with half of the columns: 9.3 and 9.2 us) and
+// where all that read the same columns are in one cluster. A guess that fits: L2 has two halves,
+// and a line that is read from both sides lies in both.
 #pragma once
 
 #include <cstdint>
