@@ -191,6 +191,7 @@ struct pingpong {
 
   template <class Problem>
   static cudaError_t launch(const Problem& p, cudaStream_t stream, workspace_view) {
+    // Two tiles that read the same columns run side by side: see detail/other_tiles.cuh.
     const bool is_even = ceil_div<std::int64_t>(p.m, 128) % 2 == 0;
     return launch_pingpong<pingpong_tuning<128>, banded_order<8>>(p, stream, is_even ? 2 : 1);
   }
