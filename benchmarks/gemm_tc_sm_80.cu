@@ -104,8 +104,7 @@ sm_80_race race_sm_80(std::int64_t n, bool trans_b, stream_view stream) {
     const std::string name = kernel_of(plan, p, stream, workspace);
     if (name.find("_80_") != name.npos) field.push_back({plan, name});
   }
-  if (field.empty())
-    throw std::runtime_error("the vendor has no kernels for compute capability 8.0 here");
+  if (field.empty()) return {};
   sm_80_race race;
   race.vendor_kernels = int(field.size());
   // In turns, so that a change of the clock hits all; who is far behind after one drops out.

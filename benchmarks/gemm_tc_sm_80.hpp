@@ -14,7 +14,8 @@ struct sm_80_race {
 };
 
 /// Rung 04 cp_async against the fastest of the vendor's kernels for compute capability 8.0, on a
-/// product of n x n x n in bf16: medians of turns. Throws if the vendor has no such kernel.
+/// product of n x n x n in bf16: medians of turns. No kernels and no times if the vendor has none.
+/// Needs compute capability 8.0.
 sm_80_race race_sm_80(std::int64_t n, bool trans_b, stream_view stream);
 
 }  // namespace warpladder::bench

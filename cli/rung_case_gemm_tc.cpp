@@ -106,11 +106,16 @@ void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
   const std::vector<std::string> shapes = {"256x256x128",  "136x260x72:nt", "72x136x584xb2",
                                            "64x64x64xb3",  "65x40x47",      "3x200x104:nt",
                                            "4x256x136:nt", "200x48x64:tt"};
+  // What is chosen is also to be seen at work in pairs of tiles: as two halves, one tile and the
+  // rest, and two equal tiles.
+  std::vector<std::string> chosen_shapes = shapes;
+  for (const char* const more : {"130x128x1024", "257x128x576:nt", "64x128x2048"})
+    chosen_shapes.push_back(more);
   for (const auto& rung : tables::gemm_tc<element, element>()) {
     to.push_back({.name = "gemm_tc/" + full_name(rung.info),
                   .info = rung.info,
                   .shape_help = bench::gemm_tc_shape_help,
-                  .shapes = shapes,
+                  .shapes = rung.info.step < tuned_step ? shapes : chosen_shapes,
                   .make =
                       [rung](const std::string& shape) {
                         return make_case(shape, rung.supports, rung.workspace_bytes, rung.launch);
@@ -120,7 +125,7 @@ void add_gemm_tc_rungs(std::vector<runnable_rung>& to) {
   to.push_back({.name = "gemm_tc/run",
                 .info = {.step = 99, .name = "run", .idea = "the front door"},
                 .shape_help = bench::gemm_tc_shape_help,
-                .shapes = shapes,
+                .shapes = chosen_shapes,
                 .make = make_front_door_case,
                 .has_counters = false});
 }

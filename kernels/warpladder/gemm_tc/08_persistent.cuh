@@ -47,6 +47,7 @@ struct persistent_tuning {
   template <class Problem>
   using staging = detail::staged_store<BlockN, Problem, staging_kib>;
 
+  /// Can it multiply operands that lie so? For others there is no kernel.
   static constexpr bool takes(operand_major /*a*/, operand_major /*b*/) { return true; }
 };
 
